@@ -1,0 +1,130 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { processMetrics } from './process-metrics.js';
+
+/** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
+export interface MetricsSnapshot {
+  readonly connectionsInUse: number;
+  readonly connectionsAvailable: number;
+  readonly clients: number;
+  readonly virtualBrowsers: number;
+  readonly pendingCommands: number;
+}
+
+/** A page of metrics as Prometheus scrapes it. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** From half of what a Runtime.evaluate takes to what a slow navigation or a PDF takes, in seconds. */
+const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What only grows; plain numbers, because they are added to for every message. */
+interface Totals {
+  connections: number;
+  commands: number;
+  bytesUp: number;
+  bytesDown: number;
+}
+
+/**
+ * The metrics of one `Mux`, in a registry of its own.
+ *
+ * The methods called for every message only add to plain numbers (and one labelless histogram);
+ * everything else is worked out when somebody scrapes.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #collect: () => MetricsSnapshot;
+  readonly #duration: Histogram;
+  readonly #totals: Totals = { connections: 0, commands: 0, bytesUp: 0, bytesDown: 0 };
+  /** Each writes one metric at a scrape. */
+  readonly #writers: ((now: MetricsSnapshot) => void)[] = [];
+
+  constructor(collect: () => MetricsSnapshot) {
+    this.#collect = collect;
+    this.#duration = new Histogram({
+      name: 'cdp_command_duration_seconds',
+      help: 'Time from a command reaching cdpmux to its answer leaving, in seconds.',
+      buckets: DURATION_BUCKETS,
+      registers: [this.#registry],
+    });
+    this.#registerTotals();
+    this.#registerGauges();
+  }
+
+  /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */
+  observeCommand(seconds: number): void {
+    this.#totals.commands++;
+    this.#duration.observe(seconds);
+  }
+
+  /** Bytes of messages passed from clients (`up`) and to clients (`down`). */
+  countBytes(up: number, down: number): void {
+    this.#totals.bytesUp += up;
+    this.#totals.bytesDown += down;
+  }
+
+  /** One upstream connection was opened. */
+  countConnection(): void {
+    this.#totals.connections++;
+  }
+
+  /** The page that `/metrics` answers: this Mux's metrics, then those of the process it runs in. */
+  async metricsText(): Promise<MetricsText> {
+    const now = this.#collect();
+    for (const write of this.#writers) write(now);
+    const [own, ofProcess] = await Promise.all([this.#registry.metrics(), processMetrics()]);
+    return { contentType: this.#registry.contentType, body: `${own}\n${ofProcess}` };
+  }
+
+  #registerTotals(): void {
+    const totals = this.#totals;
+    const connections = this.#counter(
+      'cdp_pool_connections_total',
+      'Connections to browsers opened since start.',
+    );
+    const commands = this.#counter('cdpmux_commands_total', 'Commands answered since start.');
+    const bytes = this.#counter(
+      'cdpmux_bytes_total',
+      'Bytes from clients (up) and to clients (down) since start.',
+      ['direction'],
+    );
+    this.#writers.push(() => {
+      for (const counter of [connections, commands, bytes]) counter.reset();
+      connections.inc(totals.connections);
+      commands.inc(totals.commands);
+      bytes.inc({ direction: 'up' }, totals.bytesUp);
+      bytes.inc({ direction: 'down' }, totals.bytesDown);
+    });
+  }
+
+  #registerGauges(): void {
+    this.#gauge(
+      'cdp_pool_connections_in_use',
+      'Connections to browsers that serve a client.',
+      'connectionsInUse',
+    );
+    this.#gauge(
+      'cdp_pool_connections_available',
+      'Connections to browsers that could take one more client.',
+      'connectionsAvailable',
+    );
+    this.#gauge('cdpmux_clients', 'Clients connected.', 'clients');
+    this.#gauge(
+      'cdpmux_virtual_browsers',
+      'Virtual browsers alive, with or without a client.',
+      'virtualBrowsers',
+    );
+    this.#gauge('cdpmux_pending_commands', 'Commands not answered yet by a browser.', 'pendingCommands');
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, field: keyof MetricsSnapshot): void {
+    const gauge = new Gauge({ name, help, registers: [this.#registry] });
+    this.#writers.push((now) => gauge.set(now[field]));
+  }
+}

@@ -1,0 +1,105 @@
+import { describe, it, expect } from '@jest/globals';
+import { Metrics } from '../src/telemetry/metrics.js';
+import type { MetricsSnapshot } from '../src/telemetry/metrics.js';
+
+const IDLE: MetricsSnapshot = {
+  connectionsInUse: 0,
+  connectionsAvailable: 0,
+  clients: 0,
+  virtualBrowsers: 0,
+  pendingCommands: 0,
+};
+
+/** The samples of a page, by name with labels. */
+async function scrape(metrics: Metrics): Promise<Map<string, number>> {
+  const { body } = await metrics.metricsText();
+  const samples = body.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    samples.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+describe('Metrics', () => {
+  it('reads gauges when scraped, one snapshot a scrape', async () => {
+    let snapshot = IDLE;
+    let reads = 0;
+    const metrics = new Metrics(() => {
+      reads++;
+      return snapshot;
+    });
+    expect(reads).toBe(0);
+    expect((await scrape(metrics)).get('cdpmux_clients')).toBe(0);
+    snapshot = {
+      connectionsInUse: 1,
+      connectionsAvailable: 2,
+      clients: 3,
+      virtualBrowsers: 4,
+      pendingCommands: 5,
+    };
+    const samples = await scrape(metrics);
+    expect(reads).toBe(2);
+    expect(samples.get('cdp_pool_connections_in_use')).toBe(1);
+    expect(samples.get('cdp_pool_connections_available')).toBe(2);
+    expect(samples.get('cdpmux_clients')).toBe(3);
+    expect(samples.get('cdpmux_virtual_browsers')).toBe(4);
+    expect(samples.get('cdpmux_pending_commands')).toBe(5);
+  });
+
+  it('keeps totals growing over scrapes', async () => {
+    const metrics = new Metrics(() => IDLE);
+    metrics.countBytes(100, 2000);
+    metrics.countConnection();
+    metrics.observeCommand(0.002);
+    await scrape(metrics);
+    metrics.countBytes(1, 0);
+    metrics.observeCommand(0.002);
+    const samples = await scrape(metrics);
+    expect(samples.get('cdpmux_bytes_total{direction="up"}')).toBe(101);
+    expect(samples.get('cdpmux_bytes_total{direction="down"}')).toBe(2000);
+    expect(samples.get('cdp_pool_connections_total')).toBe(1);
+    expect(samples.get('cdpmux_commands_total')).toBe(2);
+  });
+
+  it('shows every total as 0 before anything happened, so that rate() sees the first one', async () => {
+    const samples = await scrape(new Metrics(() => IDLE));
+    expect(samples.get('cdp_pool_connections_total')).toBe(0);
+    expect(samples.get('cdpmux_commands_total')).toBe(0);
+    expect(samples.get('cdpmux_bytes_total{direction="up"}')).toBe(0);
+    expect(samples.get('cdp_command_duration_seconds_count')).toBe(0);
+  });
+
+  it('puts command durations into buckets of seconds', async () => {
+    const metrics = new Metrics(() => IDLE);
+    for (const seconds of [0.0004, 0.0005, 0.003, 60]) metrics.observeCommand(seconds);
+    const samples = await scrape(metrics);
+    expect(samples.get('cdp_command_duration_seconds_bucket{le="0.0005"}')).toBe(2);
+    expect(samples.get('cdp_command_duration_seconds_bucket{le="0.0025"}')).toBe(2);
+    expect(samples.get('cdp_command_duration_seconds_bucket{le="0.005"}')).toBe(3);
+    expect(samples.get('cdp_command_duration_seconds_bucket{le="10"}')).toBe(3);
+    expect(samples.get('cdp_command_duration_seconds_bucket{le="+Inf"}')).toBe(4);
+    expect(samples.get('cdp_command_duration_seconds_sum')).toBeCloseTo(60.0039);
+  });
+
+  it('shares nothing between two instances but the process they run in', async () => {
+    const one = new Metrics(() => IDLE);
+    const other = new Metrics(() => IDLE);
+    one.observeCommand(1);
+    expect((await scrape(other)).get('cdpmux_commands_total')).toBe(0);
+    for (const metrics of [one, other]) {
+      expect((await scrape(metrics)).get('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+    }
+  });
+
+  it('answers in the text format that Prometheus asks for', async () => {
+    const { contentType, body } = await new Metrics(() => IDLE).metricsText();
+    expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(body).toMatch(
+      /^# HELP cdp_pool_connections_total .+\n# TYPE cdp_pool_connections_total counter$/m,
+    );
+    const names = body.match(/^# TYPE (\S+)/gm) ?? [];
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
