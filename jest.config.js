@@ -16,6 +16,7 @@ export default {
       },
     ],
   },
+  reporters: ['default', '<rootDir>/scripts/summary-reporter.mjs'],
   // babel's instrumentation shifts the lines in stack traces
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', 'proxy/**/*.ts'],
