@@ -121,6 +121,15 @@ describe('layers', () => {
     expect(verdict.code).toBe(1);
   });
 
+  it('lets parent and child know the type of each other', async () => {
+    const verdict = await checkTree({
+      'src/pool/place.ts': `import { waiter } from './waiter.js';\nexport type Place = typeof waiter;`,
+      'src/pool/waiter.ts': `import type { Place } from './place.js';\nexport const waiter: Place[] = [];`,
+    });
+    expect(verdict.violations).toEqual([]);
+    expect(verdict.code).toBe(0);
+  });
+
   it('fails where it reads no import at all', async () => {
     const tree = await mkdtemp(join(tmpdir(), 'cdpmux-layers-'));
     temporary.push(tree);
