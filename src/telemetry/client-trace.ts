@@ -113,7 +113,7 @@ export class CommandTrace {
       this.#span.updateName(UNKNOWN_METHOD);
       this.#span.setAttributes({ 'rpc.method': UNKNOWN_METHOD, 'rpc.method_original': this.#method });
     }
-    this.#span.setAttributes({ 'error.type': code, 'rpc.response.status_code': code });
+    this.#span.setAttributes({ 'error.type': code, 'rpc.status_code': code });
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message.slice(0, LONGEST_TEXT) });
   }
 }
