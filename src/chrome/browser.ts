@@ -1,0 +1,86 @@
+import type { Protocol } from 'devtools-protocol';
+import { CdpmuxError } from '../errors.js';
+import { Connection } from './connection.js';
+import { PipeTransport } from './pipe-transport.js';
+import { ChromeProcess, type LaunchOptions } from './process.js';
+import type { Transport } from './transport.js';
+import { WebSocketTransport } from './websocket-transport.js';
+
+/** Longest time from start to the first answer, ms: a cold disk and a busy machine included. */
+const ANSWER_DEADLINE = 30_000;
+
+/** One real Chrome, launched or remote, with its connection. */
+export class ChromeBrowser {
+  readonly connection: Connection;
+  readonly version: Protocol.Browser.GetVersionResponse;
+  readonly #process: ChromeProcess | undefined;
+
+  private constructor(
+    connection: Connection,
+    version: Protocol.Browser.GetVersionResponse,
+    process: ChromeProcess | undefined,
+  ) {
+    this.connection = connection;
+    this.version = version;
+    this.#process = process;
+  }
+
+  /** Starts a Chrome and waits for its first answer; `onLost` comes once, when the connection ends for any reason. */
+  static async launch(options: LaunchOptions, onLost: (reason: string) => void): Promise<ChromeBrowser> {
+    const process = await ChromeProcess.launch(options);
+    try {
+      return await ChromeBrowser.#open(new PipeTransport(process.input, process.output), process, onLost);
+    } catch (cause) {
+      await process.destroy();
+      const said = process.stderrTail().trim();
+      const message = `${options.executable.path} did not answer: ${(cause as Error).message}${said && `\n${said}`}`;
+      throw new CdpmuxError('LAUNCH_FAILED', message, { cause });
+    }
+  }
+
+  /** Connects to a Chrome that runs elsewhere: `ws(s)://…` directly, `http(s)://…` by its `/json/version`. */
+  static async connect(endpoint: string, onLost: (reason: string) => void): Promise<ChromeBrowser> {
+    const url = endpoint.startsWith('http') ? await discover(endpoint) : endpoint;
+    return ChromeBrowser.#open(await WebSocketTransport.connect(url, ANSWER_DEADLINE), undefined, onLost);
+  }
+
+  static async #open(
+    transport: Transport,
+    process: ChromeProcess | undefined,
+    onLost: (reason: string) => void,
+  ): Promise<ChromeBrowser> {
+    const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });
+    const late = setTimeout(() => connection.close(), ANSWER_DEADLINE);
+    try {
+      return new ChromeBrowser(connection, await connection.request('Browser.getVersion', undefined, ''), process);
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Closes the connection, and with it a launched Chrome, whose processes and profile are gone afterwards. */
+  async close(deadline: number): Promise<void> {
+    this.connection.close();
+    await this.#process?.close(deadline);
+  }
+}
+
+async function discover(endpoint: string): Promise<string> {
+  const url = new URL('/json/version', endpoint);
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_DEADLINE) });
+    const { webSocketDebuggerUrl } = (await response.json()) as { webSocketDebuggerUrl?: string };
+    if (webSocketDebuggerUrl === undefined) throw new Error('its answer has no webSocketDebuggerUrl');
+    return webSocketDebuggerUrl;
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new CdpmuxError('LAUNCH_FAILED', `No Chrome found at ${url.href}: ${why}. Is it running?`, { cause });
+  }
+}

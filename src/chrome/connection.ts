@@ -1,0 +1,219 @@
+import { browserLost, sessionNotFound, type CdpError } from '../cdp/errors.js';
+import { MessageScanner, normaliseMessage, KIND_REPLY } from '../cdp/message-scanner.js';
+import type { CommandScanner } from '../cdp/command-scanner.js';
+import type {
+  EventSink,
+  Method,
+  Params,
+  PendingCommand,
+  Reply,
+  ReplySink,
+  Result,
+  Upstream,
+} from '../cdp/upstream.js';
+import { CdpmuxError } from '../errors.js';
+import type { Transport } from './transport.js';
+
+/** Ids of ten digits, the largest that Chrome accepts: a reply's id can be overwritten in place by any client's. */
+const FIRST_ID = 1_000_000_000;
+const LAST_ID = 2_147_483_647;
+const ID_DIGITS = 10;
+
+/** What a connection tells its owner. */
+export interface ConnectionHandlers {
+  /** Events of the root, where no session is attached. */
+  onRootEvent(message: Buffer, scan: MessageScanner): void;
+  /** Comes once and last; everything pending has been answered. */
+  onClose(reason: string): void;
+}
+
+/** One connection to a browser: gives every command an id of its own and finds the way back for replies and events. */
+export class Connection implements Upstream {
+  readonly #transport: Transport;
+  readonly #handlers: ConnectionHandlers;
+  readonly #scan = new MessageScanner();
+  readonly #pending = new Map<number, PendingCommand>();
+  /** Filled by `route` when a session becomes known, emptied by `unroute`. */
+  readonly #routes = new Map<string, EventSink>();
+  #state: 'open' | 'closed' = 'open';
+  #nextId = FIRST_ID;
+
+  constructor(transport: Transport, handlers: ConnectionHandlers) {
+    this.#transport = transport;
+    this.#handlers = handlers;
+    transport.listen({ onFrame: this.#onFrame, onClose: this.#onClose });
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  get sessionCount(): number {
+    return this.#routes.size;
+  }
+
+  get backlog(): number {
+    return this.#transport.backlog;
+  }
+
+  onceDrained(listener: () => void): void {
+    this.#transport.onceDrained(listener);
+  }
+
+  forward(frame: Buffer, scan: CommandScanner, pending: PendingCommand): void {
+    const id = this.#register(pending);
+    if (id === undefined) return;
+    const transport = this.#transport;
+    const { idStart, idEnd, open } = scan;
+    const session =
+      scan.sessionStart === -1 && pending.sessionId !== '' ? `"sessionId":"${pending.sessionId}",` : '';
+    const length = frame.length - (idEnd - idStart) + ID_DIGITS + session.length;
+    const at = transport.reserve(length);
+    const buffer = transport.buffer;
+    let to = at;
+    if (session === '') {
+      to += frame.copy(buffer, to, 0, idStart);
+    } else {
+      to += frame.copy(buffer, to, 0, open + 1);
+      to += buffer.write(session, to, "latin1");
+      to += frame.copy(buffer, to, open + 1, idStart);
+    }
+    writeId(buffer, to, id);
+    frame.copy(buffer, to + ID_DIGITS, idEnd);
+    transport.commit();
+  }
+
+  forwardRewritten(method: string, params: unknown, pending: PendingCommand): void {
+    const id = this.#register(pending);
+    if (id !== undefined) this.#write(id, method, params, pending.sessionId);
+  }
+
+  call<M extends Method>(method: M, params: Params<M>, sessionId: string, reply?: Reply<M>): void {
+    this.forwardRewritten(method, params, new OwnCommand(sessionId, reply as OwnReply | undefined));
+  }
+
+  request<M extends Method>(method: M, params: Params<M>, sessionId: string): Promise<Result<M>> {
+    return new Promise((resolve, reject) => {
+      this.call(method, params, sessionId, (error, result) => {
+        if (error) reject(new CdpmuxError('PROTOCOL', `${method}: ${error.message} (${error.code})`));
+        else resolve(result as Result<M>);
+      });
+    });
+  }
+
+  route(sessionId: string, sink: EventSink): void {
+    this.#routes.set(sessionId, sink);
+  }
+
+  unroute(sessionId: string): void {
+    if (this.#routes.delete(sessionId)) this.failSession(sessionId, sessionNotFound);
+  }
+
+  failSession(sessionId: string, error: CdpError): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.sessionId !== sessionId) continue;
+      this.#pending.delete(id);
+      pending.owner.onUnanswered(pending, error);
+    }
+  }
+
+  forget(owner: ReplySink): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.owner === owner) this.#pending.delete(id);
+    }
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  #register(pending: PendingCommand): number | undefined {
+    if (this.#state === 'closed') {
+      pending.owner.onUnanswered(pending, browserLost);
+      return undefined;
+    }
+    let id = this.#nextId;
+    // After a round through all ids an old one may still be pending.
+    while (this.#pending.has(id)) id = id === LAST_ID ? FIRST_ID : id + 1;
+    this.#nextId = id === LAST_ID ? FIRST_ID : id + 1;
+    this.#pending.set(id, pending);
+    return id;
+  }
+
+  #write(id: number, method: string, params: unknown, sessionId: string): void {
+    const text = JSON.stringify({
+      id,
+      method,
+      params,
+      sessionId: sessionId === '' ? undefined : sessionId,
+    });
+    const length = Buffer.byteLength(text);
+    const at = this.#transport.reserve(length);
+    this.#transport.buffer.write(text, at);
+    this.#transport.commit();
+  }
+
+  #onFrame = (frame: Buffer): void => {
+    const scan = this.#scan;
+    let message = frame;
+    if (!scan.scan(message)) {
+      message = normaliseMessage(frame);
+      if (!scan.scan(message)) return;
+    }
+    if (scan.kind === KIND_REPLY) {
+      const pending = this.#pending.get(scan.id);
+      // Its client went, or its session was detached, before Chrome answered.
+      if (pending === undefined) return;
+      this.#pending.delete(scan.id);
+      pending.owner.onReply(pending, message, scan);
+      return;
+    }
+    const sessionId = scan.sessionId;
+    if (sessionId === undefined) this.#handlers.onRootEvent(message, scan);
+    else this.#routes.get(sessionId)?.onEvent(message, scan);
+  };
+
+  #onClose = (reason: string): void => {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#routes.clear();
+    for (const command of pending) command.owner.onUnanswered(command, browserLost);
+    this.#handlers.onClose(reason);
+  };
+}
+
+type OwnReply = (error: CdpError | undefined, result: unknown) => void;
+
+/** A command that cdpmux itself sent. */
+class OwnCommand implements PendingCommand, ReplySink {
+  readonly owner = this;
+  readonly sessionId: string;
+  readonly #reply: OwnReply | undefined;
+
+  constructor(sessionId: string, reply: OwnReply | undefined) {
+    this.sessionId = sessionId;
+    this.#reply = reply;
+  }
+
+  onReply(_command: PendingCommand, message: Buffer): void {
+    if (!this.#reply) return;
+    const { result, error } = JSON.parse(message.toString()) as { result?: unknown; error?: CdpError };
+    this.#reply(error, result);
+  }
+
+  onUnanswered(_command: PendingCommand, error: CdpError): void {
+    this.#reply?.(error, undefined);
+  }
+}
+
+/** Writes a number of ten digits. */
+function writeId(buffer: Buffer, offset: number, id: number): void {
+  let rest = id;
+  for (let at = offset + ID_DIGITS - 1; at >= offset; at--) {
+    const tens = (rest / 10) | 0;
+    buffer[at] = 0x30 + rest - tens * 10;
+    rest = tens;
+  }
+}

@@ -1,0 +1,91 @@
+/** What the flags of a Chrome depend on. */
+export interface FlagOptions {
+  readonly kind: 'shell' | 'chrome';
+  /** Needed as root and in most containers, where Chrome cannot set up its own sandbox. */
+  readonly noSandbox: boolean;
+  /** Whether /dev/shm is too small for the pages' shared memory (a container's default is 64 MB). */
+  readonly smallShm: boolean;
+  readonly userDataDir: string;
+  /** Appended last; where Chrome takes a flag once, the last one counts. Features are merged. */
+  readonly extra: readonly string[];
+}
+
+const ALWAYS = [
+  '--remote-debugging-pipe',
+  // the page that nobody asked for: 14 MB (shell) or 60 MB (full)
+  '--no-startup-window',
+  '--disable-gpu',
+  // goes past proxies and past Fetch interception's idea of a connection
+  '--disable-quic',
+  '--no-first-run',
+  '--no-default-browser-check',
+  '--no-pings',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-component-extensions-with-background-pages',
+  '--disable-default-apps',
+  '--disable-extensions',
+  '--disable-sync',
+  '--disable-domain-reliability',
+  '--disable-client-side-phishing-detection',
+  '--disable-search-engine-choice-screen',
+  '--metrics-recording-only',
+  '--disable-breakpad',
+  '--disable-crash-reporter',
+  // nobody looks at any page, and each client believes that its own is in front
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  // a page that is busy on purpose is the client's own affair, and a page asking "wait or kill?" would never be answered
+  '--disable-hang-monitor',
+  '--disable-ipc-flooding-protection',
+  '--disable-popup-blocking',
+  '--disable-prompt-on-repost',
+  // as Puppeteer and Playwright start it: pictures and PDFs come out the same as from their own Chrome
+  '--allow-pre-commit-input',
+  '--export-tagged-pdf',
+  '--generate-pdf-document-outline',
+  '--force-color-profile=srgb',
+  '--hide-scrollbars',
+  '--mute-audio',
+  // no keyring daemon on a server; asking for one blocks the first cookie
+  '--password-store=basic',
+  '--use-mock-keychain',
+] as const;
+
+const DISABLED_FEATURES = [
+  // full Chrome: two targets per window that are no page of anybody, and half its memory
+  'WebUIOmniboxPopup',
+  'WebUIOmniboxAimPopup',
+  'WebUIReloadButton',
+  // downloads and calls home of its own
+  'Translate',
+  'MediaRouter',
+  'OptimizationHints',
+  'AcceptCHFrame',
+];
+
+/** The command line (without the program) of a Chrome that serves many clients over its pipe. */
+export function chromeFlags(options: FlagOptions): string[] {
+  const { flags, features } = splitFeatures(options.extra);
+  return [
+    ...ALWAYS,
+    // the shell has no other mode; full Chrome knows `new` only, and older versions need to be told
+    options.kind === 'chrome' ? '--headless=new' : '--headless',
+    ...(options.noSandbox ? ['--no-sandbox'] : []),
+    ...(options.smallShm ? ['--disable-dev-shm-usage'] : []),
+    `--disable-features=${[...DISABLED_FEATURES, ...features].join(',')}`,
+    `--user-data-dir=${options.userDataDir}`,
+    ...flags,
+  ];
+}
+
+/** Chrome takes `--disable-features` once: a second one would bring back what ours switches off. */
+function splitFeatures(extra: readonly string[]): { flags: string[]; features: string[] } {
+  const flag = '--disable-features=';
+  const features = extra
+    .filter((one) => one.startsWith(flag))
+    .flatMap((one) => one.slice(flag.length).split(','))
+    .filter((name) => name !== '');
+  return { flags: extra.filter((one) => !one.startsWith(flag)), features };
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { isOwnerAlive, ownerTag } from './owner.js';
+import { commandLine, findProcess, kill, listProcesses } from './proc.js';
+
+/** A launched Chrome's directory: its user data and, in `tmp`, whatever else it leaves. */
+export interface Profile {
+  readonly path: string;
+  /** Deletes it with all that is in it; a second call does nothing. */
+  remove(): Promise<void>;
+}
+
+const PREFIX = 'cdpmux-profile-';
+const NAME = /^cdpmux-(?:profile|unpack)-(\d+-\d+-[0-9a-f]{8})-\w+$/;
+
+/** Makes a fresh directory that only we can read, under a name that says whose it is. */
+export async function createProfile(tmpDir: string): Promise<Profile> {
+  // Chrome's own command line has to name it the way a later sweep will look for it
+  const parent = await realpath(tmpDir);
+  const path = await mkdtemp(join(parent, `${PREFIX}${await ownerTag()}-`));
+  return { path, remove: () => removeTree(path) };
+}
+
+/** What {@link sweepProfiles} removed. */
+export interface Swept {
+  readonly directories: number;
+  readonly processes: number;
+}
+
+/**
+ * Removes what cdpmuxes that were killed left in `tmpDir`: profiles and half unpacked Chromes, and Chromes that still
+ * run on such a profile. Whatever belongs to a living owner, or to another host, stays.
+ */
+export async function sweepProfiles(tmpDir: string): Promise<Swept> {
+  const parent = await realpath(tmpDir);
+  let directories = 0;
+  let processes = 0;
+  for (const name of await readdir(parent)) {
+    const tag = NAME.exec(name)?.[1];
+    if (tag === undefined || (await isOwnerAlive(tag))) continue;
+    const path = join(parent, name);
+    processes += await endUsers(path);
+    try {
+      await removeTree(path);
+      directories += 1;
+    } catch {
+      // another user's: its owner's next start sweeps it
+    }
+  }
+  return { directories, processes };
+}
+
+/** Kills every Chrome that runs on this profile with all its descendants, and waits until they are gone. */
+async function endUsers(path: string): Promise<number> {
+  const all = await listProcesses();
+  const lines = await Promise.all(all.map((one) => commandLine(one.pid)));
+  const doomed = new Set(
+    all.filter((_, index) => usesProfile(lines[index] ?? '', path)).map((one) => one.pid),
+  );
+  for (let size = -1; size !== doomed.size;) {
+    size = doomed.size;
+    for (const one of all) if (doomed.has(one.parent)) doomed.add(one.pid);
+  }
+  const killed = [...doomed].filter((pid) => pid !== process.pid && kill(pid));
+  const deadline = Date.now() + 5_000;
+  for (const pid of killed) {
+    while ((await findProcess(pid)) !== undefined && Date.now() < deadline) await delay(10);
+  }
+  return killed.length;
+}
+
+/** Whether this command line is of a process of the Chrome whose profile that is (crash handlers name it too). */
+export function usesProfile(line: string, path: string): boolean {
+  for (const flag of ['--user-data-dir=', '--database=']) {
+    const at = line.indexOf(flag + path);
+    // what follows must end the name: a path that only begins the same is another's
+    if (at >= 0 && ['', '\0', ' ', '/'].includes(line.charAt(at + flag.length + path.length))) return true;
+  }
+  return false;
+}
+
+function removeTree(path: string): Promise<void> {
+  // a file that a dying process was just making shows up as ENOTEMPTY, and is gone with the next try
+  return rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+}

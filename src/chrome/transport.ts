@@ -1,0 +1,26 @@
+/**
+ * One way to a browser. Frames are built in place: `reserve` room, write into `buffer` from the offset it gave,
+ * `commit`. What is committed in one turn of the event loop leaves in one write.
+ */
+export interface Transport {
+  /** Where the reserved room is; valid between `reserve` and `commit`. */
+  readonly buffer: Buffer;
+  /** Makes room for a frame of `length` bytes and gives its offset in `buffer`. */
+  reserve(length: number): number;
+  /** The frame in the reserved room is complete. */
+  commit(): void;
+  /** Bytes handed over and not yet written. */
+  readonly backlog: number;
+  /** Calls `listener` once, when the backlog is written. */
+  onceDrained(listener: () => void): void;
+  /** Starts delivery; frames are the receiver's to patch and keep. `onClose` comes once and last. */
+  listen(handlers: TransportHandlers): void;
+  /** Closes; `onClose` follows. */
+  close(): void;
+}
+
+/** What a transport tells. */
+export interface TransportHandlers {
+  onFrame(frame: Buffer): void;
+  onClose(reason: string): void;
+}

@@ -1,0 +1,28 @@
+/**
+ * What can go wrong for a caller of cdpmux, as codes: match on `code`, never on the text.
+ * `httpStatus` in `proxy/` maps them to what a refused upgrade answers.
+ */
+export type ErrorCode =
+  | 'BAD_PARAMETER'
+  | 'NOT_FOUND'
+  | 'ENDED'
+  | 'QUEUE_FULL'
+  | 'QUEUE_TIMEOUT'
+  | 'CLOSING'
+  | 'ABORTED'
+  | 'NO_CHROME'
+  | 'LAUNCH_FAILED'
+  | 'BROWSER_LOST'
+  | 'PROTOCOL'
+  | 'TIMEOUT';
+
+/** The one error class of cdpmux; `message` says what happened, why, and what to do. */
+export class CdpmuxError extends Error {
+  override readonly name = 'CdpmuxError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Protocol } from 'devtools-protocol';
+
+/** What a client asks for in its upgrade request, already validated. */
+export interface Admission {
+  readonly path:
+    | { readonly kind: 'browser'; readonly id?: string; readonly name?: string }
+    | { readonly kind: 'page'; readonly targetId: string; readonly name?: string };
+  /** Start with one about:blank page, as a fresh Chrome does. */
+  readonly initialPage: boolean;
+  readonly proxyServer?: string;
+  readonly proxyBypassList?: string;
+  /** Longest wait for a place, ms; 0 does not wait. */
+  readonly queueTimeout?: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Aborted when the caller goes away while it waits. */
+  readonly signal: AbortSignal;
+}
+
+/** A place in a browser that was given to one client; one-shot: attach once, or release. */
+export interface Seat {
+  readonly virtualBrowserId: string;
+  attach(downstream: Downstream): Client;
+  /** Gives the place back unused (the socket died before the upgrade was done). */
+  release(): void;
+}
+
+/** The client's socket, as the library sees it. */
+export interface Downstream {
+  /** Sends one text message; the buffer is the socket's from now on. */
+  send(message: Buffer): void;
+  /** Closes with a WebSocket close code and a reason of at most 123 bytes. */
+  close(code: number, reason: string): void;
+  /** Drops the connection without a closing handshake, as Chrome does on a binary frame. */
+  terminate(): void;
+}
+
+/** One attached client; the socket calls these. */
+export interface Client {
+  onMessage(frame: Buffer, isBinary: boolean): void;
+  onClose(): void;
+}
+
+/** A page as Chrome's `/json/list` shows it, without the URLs that need the request's host. */
+export interface PageEntry {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly url: string;
+  readonly parentId?: string;
+}
+
+/** What Chrome's HTTP endpoints need from a named virtual browser. */
+export interface NamedBrowser {
+  list(forTab: boolean): Promise<PageEntry[]>;
+  open(url: string, forTab: boolean): Promise<PageEntry>;
+  /** False when it has no such target. */
+  activate(targetId: string): Promise<boolean>;
+  /** False when it has no such target. */
+  closeTarget(targetId: string): Promise<boolean>;
+}
+
+/** Answer of `Browser.getVersion` of the Chrome that new clients get. */
+export type ChromeVersion = Protocol.Browser.GetVersionResponse;
+
+/** Counts of what is there now and of what was, for `/api/v1/status` and tests. */
+export interface MuxStats {
+  readonly browsers: number;
+  readonly virtualBrowsers: number;
+  readonly clients: number;
+  readonly contexts: number;
+  readonly targets: number;
+  readonly sessions: number;
+  readonly pendingCommands: number;
+  readonly waiting: number;
+}

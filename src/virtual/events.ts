@@ -1,0 +1,75 @@
+import type { Protocol } from 'devtools-protocol';
+import type { MessageScanner } from '../cdp/message-scanner.js';
+import type { ClientSession } from './client-session.js';
+
+/** What Chrome says in a client's session about targets, downloads and frames: kept in mind, and filtered. */
+export function handleEvent(session: ClientSession, message: Buffer, scan: MessageScanner): void {
+  const method = scan.method(message);
+  const handler = handlers[method];
+  if (handler === undefined) session.pass(message, scan);
+  else if (handler(session, (JSON.parse(message.toString()) as { params: never }).params)) {
+    session.pass(message, scan);
+  }
+}
+
+/** Takes note of an event; true: the client gets it as it is. */
+type EventHandler = (session: ClientSession, params: never) => boolean;
+
+const handlers: Record<string, EventHandler> = {
+  'Target.attachedToTarget': onAttached,
+  'Target.detachedFromTarget': onDetached,
+  'Page.frameAttached': onFrameAttached,
+  'Browser.downloadWillBegin': onDownloadWillBegin,
+  'Browser.downloadProgress': onDownloadProgress,
+};
+
+function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTargetEvent): boolean {
+  const { client } = session;
+  const { virtual } = client;
+  const { targetInfo } = event;
+  if (targetInfo.type === 'browser') {
+    client.adopt(session, event, session.id);
+    session.emit('Target.attachedToTarget', { ...event, targetInfo: virtual.browserTarget });
+    return false;
+  }
+  const owner = virtual.host.ownerOf(targetInfo);
+  const isForeign = targetInfo.browserContextId === undefined ? session.isBrowser : owner !== virtual;
+  if (isForeign) {
+    const { upstream } = virtual.host;
+    if (event.waitingForDebugger) {
+      upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId);
+    }
+    upstream.call('Target.detachFromTarget', { sessionId: event.sessionId }, session.id);
+    return false;
+  }
+  client.adopt(session, event, session.id);
+  return true;
+}
+
+function onDetached(session: ClientSession, event: Protocol.Target.DetachedFromTargetEvent): boolean {
+  const { host } = session.client.virtual;
+  const child = host.session(event.sessionId);
+  // A foreign one that was let go at once.
+  if (child?.client !== session.client) return false;
+  host.removeSession(child);
+  if (!child.isBrowser) return true;
+  session.emit('Target.detachedFromTarget', { ...event, targetId: child.targetId });
+  return false;
+}
+
+function onFrameAttached(session: ClientSession, event: Protocol.Page.FrameAttachedEvent): boolean {
+  session.client.virtual.frames.add(event.frameId);
+  return true;
+}
+
+/** Chrome tells every browser-level session that asked of all contexts' downloads: frame and guid say whose it is. */
+function onDownloadWillBegin(session: ClientSession, event: Protocol.Browser.DownloadWillBeginEvent): boolean {
+  const { virtual } = session.client;
+  if (!virtual.owns(event.frameId) && !virtual.frames.has(event.frameId)) return false;
+  virtual.downloads.add(event.guid);
+  return true;
+}
+
+function onDownloadProgress(session: ClientSession, event: Protocol.Browser.DownloadProgressEvent): boolean {
+  return session.client.virtual.downloads.has(event.guid);
+}

@@ -1,0 +1,134 @@
+import { CdpCode } from '../cdp/errors.js';
+import { AutoAttach } from './auto-attach.js';
+import type { ClientSession } from './client-session.js';
+import { Discovery } from './discovery.js';
+import { forwardMasked, guarded, isIdLike, objectParams, refuse, type Rule, type Unchecked } from './rule.js';
+import type { RootKind, SharedRoot } from './shared-root.js';
+import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
+
+const flatOnly = refuse('messages inside messages escape its checks; attach with "flatten":true instead.');
+
+const attachToTarget: Rule = (session, incoming) => {
+  const { client } = session;
+  const params = objectParams(incoming);
+  const { targetId } = params;
+  if (targetId === client.virtual.id && session.isBrowser) {
+    client.forwardChanged(session, incoming, {}, { method: 'Target.attachToBrowserTarget' });
+  } else if (client.virtual.owns(targetId)) {
+    if (params['flatten'] === true) client.forward(session, incoming);
+    else flatOnly(session, incoming);
+  } else if (isIdLike(targetId)) {
+    forwardMasked(session, incoming, params, 'targetId', targetId);
+  } else client.forward(session, incoming);
+};
+
+const detachFromTarget: Rule = (session, incoming) => {
+  const { client } = session;
+  const { host } = client.virtual;
+  const params = objectParams(incoming);
+  const { sessionId } = params;
+  const child = typeof sessionId === 'string' ? host.session(sessionId) : undefined;
+  if (child?.client === client && child.parent === session) {
+    // Detaching does not resume a page that waits for its debugger.
+    host.upstream.call('Runtime.runIfWaitingForDebugger', undefined, child.id);
+    client.forwardChanged(session, incoming, { sessionId }, { to: child.holder });
+  } else if (isIdLike(sessionId)) forwardMasked(session, incoming, params, 'sessionId', sessionId);
+  else guarded('targetId')(session, incoming);
+};
+
+const setDiscoverTargets: Rule = (session, { scan, ...incoming }) => {
+  const { client } = session;
+  const { virtual } = client;
+  const params = objectParams({ scan, ...incoming });
+  const filter = filterOf(params, [{ type: 'browser', exclude: true }, { type: 'tab', exclude: true }, {}]);
+  if (typeof params['discover'] !== 'boolean' || !filter) {
+    invalid(session, scan.id);
+  } else if (params['discover']) {
+    session.discovery ??= new Discovery(session, filter);
+    client.discoverers.add(session);
+    session.discovery.start(filter, virtual.browserTarget, virtual.targets());
+    client.reply(session, scan.id, {});
+  } else if (params['filter'] !== undefined) {
+    const message = 'Filter should not be present when disabling';
+    client.refuse(session, scan.id, { code: CdpCode.invalidParams, message });
+  } else {
+    session.discovery = undefined;
+    client.discoverers.delete(session);
+    client.reply(session, scan.id, {});
+  }
+};
+
+const setAutoAttach: Rule = (session, incoming) => {
+  const { client } = session;
+  const { id } = incoming.scan;
+  const params = objectParams(incoming);
+  const { autoAttach, waitForDebuggerOnStart, flatten } = params;
+  const filter = filterOf(params, defaultFilter);
+  if (typeof autoAttach !== 'boolean' || typeof waitForDebuggerOnStart !== 'boolean' || !filter) {
+    invalid(session, id);
+  } else if (autoAttach && flatten !== true) {
+    flatOnly(session, incoming);
+  } else if (!session.isBrowser) {
+    // Below a target Chrome attaches only to what belongs to it.
+    client.forward(session, incoming);
+  } else if (autoAttach) {
+    startAutoAttach(session, id, filter, waitForDebuggerOnStart);
+  } else {
+    stopAutoAttach(session);
+    client.reply(session, id, {});
+  }
+};
+
+function startAutoAttach(session: ClientSession, id: number, filter: TargetFilter, wait: boolean): void {
+  const { client } = session;
+  const { host } = client.virtual;
+  const kind: RootKind = admits(filter, 'tab') ? 'tab' : 'page';
+  if (session.autoAttach && session.autoAttach.root.kind !== kind) stopAutoAttach(session);
+  const start = (root: SharedRoot): void => {
+    if (session.autoAttach) {
+      session.autoAttach.filter = filter;
+      session.autoAttach.wait = wait;
+    } else {
+      session.autoAttach = new AutoAttach(root, filter, wait);
+      root.claim(client.virtual, session);
+    }
+    root.attachExisting(session, () => client.reply(session, id, {}));
+  };
+  const root = session.autoAttach?.root ?? host.findFreeRoot(kind, client.virtual);
+  if (root) start(root);
+  else void client.hold(host.freeRoot(kind, client.virtual).then(start)).catch(() => undefined);
+}
+
+function stopAutoAttach(session: ClientSession): void {
+  const { autoAttach, client } = session;
+  if (!autoAttach) return;
+  autoAttach.releaseAll();
+  autoAttach.root.unclaim(client.virtual, session);
+  session.autoAttach = undefined;
+}
+
+/** A filter that Chrome would take; undefined for one that it would not. */
+function filterOf(params: Unchecked, otherwise: TargetFilter): TargetFilter | undefined {
+  const { filter } = params;
+  if (filter === undefined) return otherwise;
+  if (!Array.isArray(filter)) return undefined;
+  const isEntry = (entry: unknown): boolean => {
+    if (typeof entry !== 'object' || entry === null) return false;
+    const { type, exclude } = entry as Unchecked;
+    return ['string', 'undefined'].includes(typeof type) && ['boolean', 'undefined'].includes(typeof exclude);
+  };
+  return filter.every(isEntry) ? (filter as TargetFilter) : undefined;
+}
+
+function invalid(session: ClientSession, id: number): void {
+  session.client.refuse(session, id, { code: CdpCode.invalidParams, message: 'Invalid parameters' });
+}
+
+export const attachRules: Record<string, Rule> = {
+  'Target.attachToTarget': attachToTarget,
+  'Target.detachFromTarget': detachFromTarget,
+  'Target.setDiscoverTargets': setDiscoverTargets,
+  'Target.setAutoAttach': setAutoAttach,
+  'Target.autoAttachRelated': guarded('targetId'),
+  'Target.sendMessageToTarget': flatOnly,
+};

@@ -1,0 +1,107 @@
+import type { Protocol } from 'devtools-protocol';
+import { attachRules } from './rules-attach.js';
+import { forwardMasked, guarded, inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
+import type { ParsedReply, Rewrite } from './virtual-client.js';
+import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
+import type { ClientSession } from './client-session.js';
+
+const notHere = refuse('it reaches beyond one virtual browser.');
+
+/** Runs `change` on the result of a command that succeeded. */
+function onResult<T>(change: (result: T) => unknown): Rewrite {
+  return (reply: ParsedReply) => (reply.error ? reply : { result: change(reply.result as T) });
+}
+
+/** A target as this client may see it; undefined for a foreign one. */
+function ownInfo(session: ClientSession, info: Protocol.Target.TargetInfo): Protocol.Target.TargetInfo | undefined {
+  const { virtual } = session.client;
+  if (info.type === 'browser' || virtual.host.ownerOf(info) !== virtual) return undefined;
+  return { ...info, attached: (virtual.host.target(info.targetId)?.sessions ?? 0) > 0 };
+}
+
+const createBrowserContext: Rule = (session, incoming) => {
+  const { client } = session;
+  // In a page's session Chrome does not allow it.
+  if (!session.isBrowser) {
+    client.forward(session, incoming);
+    return;
+  }
+  const params = objectParams(incoming);
+  const { host, rootId } = client.virtual;
+  const holder = params['disposeOnDetach'] === true ? session.id : rootId;
+  const rewrite = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
+    host.addContext(result.browserContextId, client.virtual, holder);
+    return result;
+  });
+  client.forwardChanged(session, incoming, { ...params, disposeOnDetach: true }, { to: holder, rewrite });
+};
+
+const getBrowserContexts: Rule = (session, incoming) => {
+  const { virtual } = session.client;
+  const rewrite = onResult<Protocol.Target.GetBrowserContextsResponse>((result) => ({
+    ...result,
+    browserContextIds: result.browserContextIds.filter(
+      (id) => id !== virtual.defaultContextId && virtual.ownsContext(id),
+    ),
+    ...(result.defaultBrowserContextId !== undefined && { defaultBrowserContextId: virtual.defaultContextId }),
+  }));
+  session.client.forward(session, incoming, rewrite);
+};
+
+const disposeBrowserContext: Rule = (session, incoming) => {
+  const params = objectParams(incoming);
+  const { client } = session;
+  const { host, defaultContextId } = client.virtual;
+  const id = params['browserContextId'];
+  if (isIdLike(id) && (id === defaultContextId || !host.ownsContext(client.virtual, id))) {
+    forwardMasked(session, incoming, params, 'browserContextId', id);
+    return;
+  }
+  const forgetContext = (result: unknown) => {
+    host.removeContext(id as string);
+    return result;
+  };
+  client.forward(session, incoming, onResult(forgetContext));
+};
+
+const getTargets: Rule = (session, incoming) => {
+  const filter = (objectParams(incoming)['filter'] as TargetFilter | undefined) ?? defaultFilter;
+  const rewrite = onResult<Protocol.Target.GetTargetsResponse>((result) => {
+    const targetInfos = result.targetInfos.flatMap((info) => ownInfo(session, info) ?? []);
+    if (admits(filter, 'browser')) targetInfos.push(session.client.virtual.browserTarget);
+    return { ...result, targetInfos };
+  });
+  session.client.forward(session, incoming, rewrite);
+};
+
+const getTargetInfo: Rule = (session, incoming) => {
+  const { client } = session;
+  const { virtual } = client;
+  const params = objectParams(incoming);
+  const { targetId } = params;
+  const rewrite = onResult<Protocol.Target.GetTargetInfoResponse>(({ targetInfo }) => ({
+    targetInfo: targetInfo.type === 'browser' ? virtual.browserTarget : (ownInfo(session, targetInfo) ?? targetInfo),
+  }));
+  if (targetId === undefined || virtual.owns(targetId)) client.forward(session, incoming, rewrite);
+  else if (targetId === virtual.id) {
+    // The browser as this client knows it; asked of the root, so that the answer keeps its place in the order.
+    client.forwardChanged(session, incoming, {}, { to: client.browserRootId, rewrite });
+  } else if (isIdLike(targetId)) forwardMasked(session, incoming, params, 'targetId', targetId);
+  else client.forward(session, incoming);
+};
+
+export const targetRules: Record<string, Rule> = {
+  ...attachRules,
+  'Target.createBrowserContext': createBrowserContext,
+  'Target.getBrowserContexts': getBrowserContexts,
+  'Target.disposeBrowserContext': disposeBrowserContext,
+  'Target.createTarget': inContext('every session'),
+  'Target.closeTarget': guarded('targetId'),
+  'Target.activateTarget': guarded('targetId'),
+  'Target.getTargets': getTargets,
+  'Target.getTargetInfo': getTargetInfo,
+  'Target.exposeDevToolsProtocol': notHere,
+  'Target.setRemoteLocations': notHere,
+  'Target.openDevTools': notHere,
+  'Target.getDevToolsTarget': notHere,
+};

@@ -1,0 +1,107 @@
+import type { Protocol } from 'devtools-protocol';
+import type { MessageScanner } from '../cdp/message-scanner.js';
+import type { EventSink, Upstream } from '../cdp/upstream.js';
+import type { ClientSession } from './client-session.js';
+import type { TargetFilter } from './target-filter.js';
+import type { VirtualBrowser } from './virtual-browser.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/** No filter of Chrome's can allow both tabs and pages, so there is a root for each. */
+export type RootKind = 'tab' | 'page';
+
+const rootFilter: Record<RootKind, TargetFilter> = {
+  tab: [{ type: 'page', exclude: true }, {}],
+  page: [{ type: 'browser', exclude: true }, { type: 'tab', exclude: true }, {}],
+};
+
+/**
+ * A browser-level session that auto-attaches for many virtual browsers, one client of each: so a new page costs the
+ * same with one client as with hundreds. It always holds new targets; those that nobody claims are let go at once.
+ */
+export class SharedRoot implements EventSink {
+  readonly kind: RootKind;
+  readonly sessionId: string;
+  readonly #host: VirtualHost;
+  readonly #upstream: Upstream;
+  /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
+  readonly #claims = new Map<VirtualBrowser, ClientSession>();
+  #state: 'idle' | 'attaching' = 'idle';
+
+  constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {
+    this.kind = kind;
+    this.sessionId = sessionId;
+    this.#host = host;
+    this.#upstream = upstream;
+    upstream.route(sessionId, this);
+  }
+
+  isFree(virtual: VirtualBrowser): boolean {
+    return !this.#claims.has(virtual);
+  }
+
+  claim(virtual: VirtualBrowser, session: ClientSession): void {
+    this.#claims.set(virtual, session);
+  }
+
+  unclaim(virtual: VirtualBrowser, session: ClientSession): void {
+    if (this.#claims.get(virtual) === session) this.#claims.delete(virtual);
+  }
+
+  /** Attaches what exists for the claiming session, then calls `done`: everything has been announced by then. */
+  attachExisting(session: ClientSession, done: () => void): void {
+    // The first time Chrome itself announces what exists. Later it announces only what is new.
+    if (this.#state === 'attaching') {
+      for (const { info } of session.client.virtual.targets()) {
+        if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
+        this.#upstream.call('Target.attachToTarget', { targetId: info.targetId, flatten: true }, this.sessionId);
+      }
+    }
+    this.#state = 'attaching';
+    const filter = [...rootFilter[this.kind]];
+    this.#upstream.call(
+      'Target.setAutoAttach',
+      { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter },
+      this.sessionId,
+      done,
+    );
+  }
+
+  /** Lets a target go that this root holds. Detaching alone would not resume it. */
+  release(sessionId: string, waiting: boolean): void {
+    if (waiting) this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, sessionId);
+    this.#upstream.call('Target.detachFromTarget', { sessionId }, this.sessionId);
+  }
+
+  onEvent(message: Buffer, scan: MessageScanner): void {
+    const method = scan.method(message);
+    if (method === 'Target.attachedToTarget') {
+      const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.AttachedToTargetEvent };
+      this.#onAttached(params);
+    } else if (method === 'Target.detachedFromTarget') {
+      const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.DetachedFromTargetEvent };
+      this.#host.onDetached(params);
+    }
+  }
+
+  #onAttached(event: Protocol.Target.AttachedToTargetEvent): void {
+    const { targetInfo } = event;
+    const owner = this.#host.ownerOf(targetInfo);
+    const session = owner && this.#claims.get(owner);
+    const autoAttach = session?.autoAttach;
+    if (!session || !autoAttach?.takes(targetInfo)) {
+      this.release(event.sessionId, event.waitingForDebugger);
+      return;
+    }
+    const hold = autoAttach.wait && event.waitingForDebugger;
+    const child = session.client.adopt(session, event, this.sessionId);
+    autoAttach.sessions.set(targetInfo.targetId, child);
+    session.emit('Target.attachedToTarget', { ...event, waitingForDebugger: hold });
+    if (!hold && event.waitingForDebugger) {
+      this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId);
+    }
+  }
+
+  #admits(type: string): boolean {
+    return type !== (this.kind === 'tab' ? 'page' : 'tab');
+  }
+}

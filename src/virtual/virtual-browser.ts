@@ -1,0 +1,171 @@
+import type { Protocol } from 'devtools-protocol';
+import type { ClientTrace } from '../telemetry/client-trace.js';
+import type { ClientSession } from './client-session.js';
+import type { TargetRecord } from './target-record.js';
+import { VirtualClient, type ClientLink } from './virtual-client.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/** What a virtual browser is made with. */
+export interface VirtualBrowserOptions {
+  /** Its id, which clients also see as the id of the target of type `browser`. */
+  readonly id: string;
+  /** Start with one about:blank page, as a fresh Chrome does. */
+  readonly initialPage: boolean;
+  readonly proxyServer?: string;
+  readonly proxyBypassList?: string;
+  /** Called once, when it has ended for whatever reason. */
+  readonly onEnd: () => void;
+  /** Called when its last client has gone. */
+  readonly onIdle: () => void;
+}
+
+/** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
+export interface EndReason {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The root session of a client that is about to be attached. */
+export interface PreparedClient {
+  readonly rootId: string;
+  /** Set where the client speaks to one page without a sessionId. */
+  readonly page?: { readonly sessionId: string; readonly targetId: string; readonly type: string };
+}
+
+/** What a client sees as its Chrome: private BrowserContexts and what is in them, for one client or several. */
+export class VirtualBrowser {
+  readonly id: string;
+  readonly host: VirtualHost;
+  /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
+  readonly rootId: string;
+  readonly defaultContextId: string;
+  readonly clients = new Set<VirtualClient>();
+  /** Frames learned from `Page.frameAttached`, beside those that are targets. */
+  readonly frames = new Set<string>();
+  /** Guids of its downloads, learned as they begin. */
+  readonly downloads = new Set<string>();
+  readonly #options: VirtualBrowserOptions;
+  #state: 'open' | 'ended' = 'open';
+
+  private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
+    this.host = host;
+    this.id = options.id;
+    this.rootId = rootId;
+    this.defaultContextId = contextId;
+    this.#options = options;
+    host.virtuals.add(this);
+    host.addContext(contextId, this, rootId);
+  }
+
+  static async open(host: VirtualHost, options: VirtualBrowserOptions): Promise<VirtualBrowser> {
+    const { upstream } = host;
+    const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
+    const params: Protocol.Target.CreateBrowserContextRequest = { disposeOnDetach: true };
+    if (options.proxyServer !== undefined) params.proxyServer = options.proxyServer;
+    if (options.proxyBypassList !== undefined) params.proxyBypassList = options.proxyBypassList;
+    let virtual: VirtualBrowser | undefined;
+    try {
+      const { browserContextId } = await upstream.request('Target.createBrowserContext', params, sessionId);
+      virtual = new VirtualBrowser(host, options, sessionId, browserContextId);
+      if (options.initialPage) await virtual.createPage('about:blank', false);
+      return virtual;
+    } catch (error) {
+      if (virtual) virtual.end({ code: 1011, reason: 'could not be opened' });
+      else upstream.call('Target.detachFromTarget', { sessionId }, '');
+      throw error;
+    }
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** The target of type `browser` that a client finds in its Chrome. */
+  get browserTarget(): Protocol.Target.TargetInfo {
+    return { targetId: this.id, type: 'browser', title: '', url: '', attached: true, canAccessOpener: false };
+  }
+
+  targets(): TargetRecord[] {
+    return this.host.targetsOf(this);
+  }
+
+  owns(targetId: unknown): boolean {
+    return this.host.ownsTarget(this, targetId);
+  }
+
+  ownsContext(contextId: unknown): boolean {
+    return this.host.ownsContext(this, contextId);
+  }
+
+  /** Opens a page in the default context and gives its target id (of its tab with `forTab`). */
+  async createPage(url: string, forTab: boolean): Promise<string> {
+    const params = { url, browserContextId: this.defaultContextId, ...(forTab && { forTab }) };
+    return (await this.host.upstream.request('Target.createTarget', params, this.rootId)).targetId;
+  }
+
+  /** Makes the sessions that a client needs before its first frame; for one page with `targetId`. */
+  async prepare(targetId?: string): Promise<PreparedClient> {
+    const { upstream } = this.host;
+    const { sessionId: rootId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
+    if (targetId === undefined) return { rootId };
+    try {
+      const { sessionId } = await upstream.request('Target.attachToTarget', { targetId, flatten: true }, rootId);
+      return { rootId, page: { sessionId, targetId, type: this.host.target(targetId)?.info.type ?? 'page' } };
+    } catch (error) {
+      this.discard({ rootId });
+      throw error;
+    }
+  }
+
+  /** Undoes `prepare` for a client that did not come. */
+  discard(prepared: PreparedClient): void {
+    this.host.upstream.call('Target.detachFromTarget', { sessionId: prepared.rootId }, '');
+    this.idleUnlessUsed();
+  }
+
+  attach(prepared: PreparedClient, link: ClientLink, trace: ClientTrace): VirtualClient {
+    const client = new VirtualClient(this, prepared, link, trace);
+    this.clients.add(client);
+    return client;
+  }
+
+  /** A client has gone. */
+  left(client: VirtualClient): void {
+    this.clients.delete(client);
+    this.idleUnlessUsed();
+  }
+
+  idleUnlessUsed(): void {
+    if (this.clients.size === 0 && this.#state === 'open') this.#options.onIdle();
+  }
+
+  /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */
+  end({ code, reason }: EndReason): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    for (const client of [...this.clients]) client.end(code, reason);
+    this.host.forget(this);
+    this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '');
+    this.#options.onEnd();
+  }
+
+  targetCreated(record: TargetRecord): void {
+    for (const session of this.#discoverers()) session.discovery?.created(record);
+  }
+
+  targetChanged(record: TargetRecord): void {
+    for (const session of this.#discoverers()) session.discovery?.changed(record);
+  }
+
+  targetCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+    for (const session of this.#discoverers()) session.discovery?.crashed(event);
+  }
+
+  targetDestroyed(targetId: string): void {
+    for (const session of this.#discoverers()) session.discovery?.destroyed(targetId);
+  }
+
+  *#discoverers(): Generator<ClientSession> {
+    for (const client of this.clients) yield* client.discoverers;
+  }
+}

@@ -1,0 +1,289 @@
+import type { Protocol } from 'devtools-protocol';
+import { CommandScanner } from '../cdp/command-scanner.js';
+import { encodeError, encodeResult } from '../cdp/encode.js';
+import { sessionNotFound, type CdpError } from '../cdp/errors.js';
+import type { MessageScanner } from '../cdp/message-scanner.js';
+import { normalise } from '../cdp/normalise.js';
+import { cutSession, patchId } from '../cdp/patch.js';
+import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
+import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
+import { ClientSession } from './client-session.js';
+import { rules } from './rules.js';
+import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
+
+/** The client's socket, as this layer sees it. */
+export interface ClientLink {
+  /** Sends one text message; the buffer is the socket's from now on. */
+  send(message: Buffer): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+  /** A command was answered after so many seconds. */
+  observe(seconds: number): void;
+}
+
+/** A reply that was parsed, to be looked at or changed. */
+export type ParsedReply = { result: unknown; error?: undefined } | { error: CdpError; result?: undefined };
+
+/** Changes a reply before the client gets it; runs before anything that Chrome said later is looked at. */
+export type Rewrite = (reply: ParsedReply) => ParsedReply;
+
+/** A client's command that waits for Chrome. */
+export interface ClientCommand extends PendingCommand {
+  readonly id: number;
+  readonly session: ClientSession;
+  readonly rewrite: Rewrite | undefined;
+  readonly startedAt: number;
+  readonly trace: CommandTrace | undefined;
+}
+
+/** A command as it came: the frame, and where its members lie until the handler returns. */
+export interface Incoming {
+  readonly frame: Buffer;
+  readonly scan: CommandScanner;
+}
+
+/** Dispatch is synchronous, so one scanner serves all clients. */
+const scanner = new CommandScanner();
+
+/** One client of a virtual browser: its sessions, and its commands on their way. */
+export class VirtualClient implements ReplySink {
+  readonly virtual: VirtualBrowser;
+  readonly root: ClientSession;
+  readonly trace: ClientTrace;
+  /** Sessions with discovery on; changed by `Target.setDiscoverTargets`. */
+  readonly discoverers = new Set<ClientSession>();
+  readonly #link: ClientLink;
+  /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
+  readonly browserRootId: string;
+  /** `held`: frames wait until a step is done that must come before them. */
+  #state: { kind: 'open' } | { kind: 'held'; frames: Buffer[] } | { kind: 'closed' } = { kind: 'open' };
+
+  constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
+    this.virtual = virtual;
+    this.trace = trace;
+    this.#link = link;
+    this.browserRootId = prepared.rootId;
+    const page = prepared.page;
+    this.root = new ClientSession({
+      id: page?.sessionId ?? prepared.rootId,
+      client: this,
+      type: page?.type ?? 'browser',
+      targetId: page?.targetId ?? virtual.id,
+      parent: undefined,
+      holder: page ? prepared.rootId : '',
+      hidden: true,
+    });
+    if (page) virtual.host.upstream.route(prepared.rootId, { onEvent: this.#onBrowserRootEvent });
+    virtual.host.addSession(this.root);
+  }
+
+  /** A frame from the client's socket. */
+  onMessage(frame: Buffer, isBinary: boolean): void {
+    if (this.#state.kind === 'closed') return;
+    if (isBinary) {
+      this.#link.terminate();
+      this.onClose();
+    } else if (this.#state.kind === 'held') {
+      this.#state.frames.push(frame);
+    } else {
+      this.#dispatch(frame);
+    }
+  }
+
+  /** The client's socket has gone. */
+  onClose(): void {
+    this.#finish('the client went');
+  }
+
+  /** Closes the client's socket; called when its virtual browser ends. */
+  end(code: number, reason: string): void {
+    if (this.#state.kind === 'closed') return;
+    this.#link.close(code, reason);
+    this.#finish(reason);
+  }
+
+  send(message: Buffer): void {
+    if (this.#state.kind !== 'closed') this.#link.send(message);
+  }
+
+  reply(session: ClientSession, id: number, result: unknown): void {
+    this.send(encodeResult(id, result, session.shownId));
+  }
+
+  refuse(session: ClientSession, id: number, error: CdpError): void {
+    this.send(encodeError(id, error, session.shownId));
+  }
+
+  /** Passes a command on as it is; `rewrite` sees the reply before the client. */
+  forward(session: ClientSession, incoming: Incoming, rewrite?: Rewrite): void {
+    const { frame, scan } = incoming;
+    const { upstream } = this.virtual.host;
+    const command = this.#command(session, scan, session.id, rewrite);
+    // `"sessionId":""` is the root's: the member must give way to the root's real id.
+    if (scan.sessionId === '') upstream.forwardRewritten(scan.method, paramsOf(incoming), command);
+    else upstream.forward(frame, scan, command);
+  }
+
+  /** Passes a command on with other parameters, or to another session, or by another name. */
+  forwardChanged(
+    session: ClientSession,
+    { scan }: Incoming,
+    params: unknown,
+    options: { readonly to?: string; readonly method?: string; readonly rewrite?: Rewrite } = {},
+  ): void {
+    const command = this.#command(session, scan, options.to ?? session.id, options.rewrite ?? keep);
+    this.virtual.host.upstream.forwardRewritten(options.method ?? scan.method, params, command);
+  }
+
+  /** Takes a session that Chrome attached into the client's. */
+  adopt(parent: ClientSession, event: Protocol.Target.AttachedToTargetEvent, holder: string): ClientSession {
+    const { sessionId, targetInfo } = event;
+    const { host, id } = this.virtual;
+    if (targetInfo.type !== 'browser') host.learn(targetInfo);
+    const session = new ClientSession({
+      id: sessionId,
+      client: this,
+      type: targetInfo.type,
+      targetId: targetInfo.type === 'browser' ? id : targetInfo.targetId,
+      parent,
+      holder,
+      hidden: false,
+    });
+    host.addSession(session);
+    return session;
+  }
+
+  /** Takes a session off; called when Chrome ended it or one above it. */
+  forgetSession(session: ClientSession): void {
+    session.parent?.children.delete(session);
+    session.parent?.autoAttach?.sessions.delete(session.targetId);
+    this.discoverers.delete(session);
+    session.autoAttach?.root.unclaim(this.virtual, session);
+    if (session === this.root && session.type !== 'browser') this.#onPageGone();
+  }
+
+  /** Holds the client's later frames back until `step` is done. */
+  async hold(step: Promise<void>): Promise<void> {
+    if (this.#state.kind !== 'open') return;
+    const held = { kind: 'held' as const, frames: [] as Buffer[] };
+    this.#state = held;
+    try {
+      await step;
+    } finally {
+      // TypeScript does not see that the state may have changed while waiting.
+      if ((this.#state as unknown) === held) {
+        this.#state = { kind: 'open' };
+        for (const frame of held.frames) this.onMessage(frame, false);
+      }
+    }
+  }
+
+  onReply(pending: PendingCommand, message: Buffer, scan: MessageScanner): void {
+    const command = pending as ClientCommand;
+    this.#link.observe((performance.now() - command.startedAt) / 1000);
+    if (command.rewrite === undefined && !(scan.isError && command.trace)) {
+      command.trace?.end();
+      const patched = patchId(message, scan, command.id);
+      // A longer id moved the rest: the scan's offsets no longer fit.
+      if (patched === message || !command.session.hidden) {
+        this.send(command.session.hidden ? cutSession(patched, scan) : patched);
+        return;
+      }
+    }
+    const reply = JSON.parse(message.toString()) as ParsedReply;
+    this.#answer(command, command.rewrite ? command.rewrite(reply) : reply);
+  }
+
+  onUnanswered(pending: PendingCommand, error: CdpError): void {
+    const command = pending as ClientCommand;
+    // Chrome is silent as well where the session ended under a command, and clients count on it.
+    if (error === sessionNotFound) command.trace?.end(error);
+    else this.#answer(command, { error });
+  }
+
+  #answer(command: ClientCommand, { result, error }: ParsedReply): void {
+    command.trace?.end(error);
+    // Chrome sends this one without the session that it does not know.
+    const shown = error?.code === sessionNotFound.code ? undefined : command.session.shownId;
+    this.send(error ? encodeError(command.id, error, shown) : encodeResult(command.id, result, shown));
+  }
+
+  #dispatch(frame: Buffer): void {
+    let text = frame;
+    if (!scanner.scan(text)) {
+      const outcome = normalise(frame);
+      if ('reply' in outcome) {
+        this.send(outcome.reply);
+        return;
+      }
+      text = outcome.frame;
+      if (!scanner.scan(text)) throw new Error('a normalised frame was not understood');
+    }
+    const session = this.#sessionFor(scanner.sessionId);
+    if (!session) {
+      this.send(encodeError(scanner.id, sessionNotFound));
+      return;
+    }
+    const incoming = { frame: text, scan: scanner };
+    const rule = rules.get(scanner.method);
+    if (rule === undefined) this.forward(session, incoming);
+    else rule(session, incoming);
+  }
+
+  #sessionFor(sessionId: string | undefined): ClientSession | undefined {
+    if (sessionId === undefined || sessionId === '') return this.root;
+    const session = this.virtual.host.session(sessionId);
+    return session?.client === this && !session.hidden ? session : undefined;
+  }
+
+  #command(
+    session: ClientSession,
+    scan: CommandScanner,
+    sessionId: string,
+    rewrite: Rewrite | undefined,
+  ): ClientCommand {
+    return {
+      owner: this,
+      sessionId,
+      id: scan.id,
+      session,
+      rewrite,
+      startedAt: performance.now(),
+      trace: this.trace.command(scan.method, session.shownId),
+    };
+  }
+
+  /** The page that the whole client is about has gone; Chrome says so and closes. */
+  #onPageGone(): void {
+    if (this.#state.kind === 'closed') return;
+    this.send(Buffer.from('{"method":"Inspector.detached","params":{"reason":"target_closed"}}'));
+    this.end(1000, 'the page was closed');
+  }
+
+  #onBrowserRootEvent = (message: Buffer, scan: MessageScanner): void => {
+    if (scan.method(message) !== 'Target.detachedFromTarget') return;
+    const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.DetachedFromTargetEvent };
+    this.virtual.host.onDetached(params);
+  };
+
+  #finish(reason: string): void {
+    if (this.#state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
+    const { host } = this.virtual;
+    host.upstream.forget(this);
+    host.removeSession(this.root);
+    host.upstream.unroute(this.browserRootId);
+    host.forgetContextsHeldBy(this.browserRootId);
+    host.upstream.call('Target.detachFromTarget', { sessionId: this.browserRootId }, '');
+    this.trace.end(reason);
+    this.virtual.left(this);
+  }
+}
+
+const keep: Rewrite = (reply) => reply;
+
+/** The parameters of a command, parsed. */
+export function paramsOf({ frame, scan }: Incoming): unknown {
+  if (scan.paramsStart === -1) return undefined;
+  return JSON.parse(frame.toString('utf8', scan.paramsStart, scan.paramsEnd)) as unknown;
+}

@@ -1,0 +1,232 @@
+import type { Protocol } from 'devtools-protocol';
+import { targetCrashed } from '../cdp/errors.js';
+import type { MessageScanner } from '../cdp/message-scanner.js';
+import type { EventSink, Upstream } from '../cdp/upstream.js';
+import type { ClientSession } from './client-session.js';
+import { SharedRoot, type RootKind } from './shared-root.js';
+import { differs, type TargetRecord } from './target-record.js';
+import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
+
+/** Whose a BrowserContext is, and the browser-level session with which it vanishes. */
+interface ContextRecord {
+  readonly owner: VirtualBrowser;
+  readonly holder: string;
+}
+
+/**
+ * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target, session and
+ * window is, from what passes, and holds the roots that all clients share.
+ */
+export class VirtualHost implements EventSink {
+  readonly upstream: Upstream;
+  /** The headless shell, which differs from full Chrome in what it says, and in what it survives. */
+  readonly isShell: boolean;
+  /** Added when one opens, taken off when it ends. */
+  readonly virtuals = new Set<VirtualBrowser>();
+  readonly #contexts = new Map<string, ContextRecord>();
+  /** Filled and emptied by the shared discovery. */
+  readonly #targets = new Map<string, TargetRecord>();
+  /** Added by `addSession` when Chrome attaches, taken off by `removeSession`. */
+  readonly #sessions = new Map<string, ClientSession>();
+  /** Learned from what `Browser.getWindowForTarget` answers. */
+  readonly #windows = new Map<number, VirtualBrowser>();
+  readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
+
+  private constructor(upstream: Upstream, isShell: boolean) {
+    this.upstream = upstream;
+    this.isShell = isShell;
+  }
+
+  /** Sets up the shared discovery and the first pair of shared roots. */
+  static async start(upstream: Upstream, isShell: boolean): Promise<VirtualHost> {
+    const host = new VirtualHost(upstream, isShell);
+    const discovery = await host.#attachRoot();
+    upstream.route(discovery, host);
+    // Every root of cdpmux's is a target of type browser: nobody's business.
+    const filter = [{ type: 'browser', exclude: true }, {}];
+    await upstream.request('Target.setDiscoverTargets', { discover: true, filter }, discovery);
+    await Promise.all([host.#addRoot('tab'), host.#addRoot('page')]);
+    return host;
+  }
+
+  get contextCount(): number {
+    return this.#contexts.size;
+  }
+
+  get targetCount(): number {
+    return this.#targets.size;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
+    return VirtualBrowser.open(this, options);
+  }
+
+  /** The connection is gone, and all virtual browsers with it. */
+  lost(): void {
+    for (const virtual of [...this.virtuals]) virtual.end({ code: 4502, reason: 'the browser was lost: connect again' });
+  }
+
+  // Contexts
+
+  addContext(contextId: string, owner: VirtualBrowser, holder: string): void {
+    this.#contexts.set(contextId, { owner, holder });
+  }
+
+  removeContext(contextId: string): void {
+    this.#contexts.delete(contextId);
+  }
+
+  ownsContext(virtual: VirtualBrowser, contextId: unknown): boolean {
+    return typeof contextId === 'string' && this.#contexts.get(contextId)?.owner === virtual;
+  }
+
+  contextsOf(virtual: VirtualBrowser): string[] {
+    return [...this.#contexts].filter(([, { owner }]) => owner === virtual).map(([id]) => id);
+  }
+
+  /** The contexts that vanish with a browser-level session of Chrome's. */
+  forgetContextsHeldBy(holder: string): void {
+    for (const [id, context] of this.#contexts) if (context.holder === holder) this.#contexts.delete(id);
+  }
+
+  // Targets
+
+  ownerOf(info: Protocol.Target.TargetInfo): VirtualBrowser | undefined {
+    return info.browserContextId === undefined ? undefined : this.#contexts.get(info.browserContextId)?.owner;
+  }
+
+  target(targetId: string): TargetRecord | undefined {
+    return this.#targets.get(targetId);
+  }
+
+  ownsTarget(virtual: VirtualBrowser, targetId: unknown): boolean {
+    return typeof targetId === 'string' && this.#targets.get(targetId)?.owner === virtual;
+  }
+
+  targetsOf(virtual: VirtualBrowser): TargetRecord[] {
+    return [...this.#targets.values()].filter(({ owner }) => owner === virtual);
+  }
+
+  // Windows
+
+  addWindow(windowId: number, owner: VirtualBrowser): void {
+    this.#windows.set(windowId, owner);
+  }
+
+  ownsWindow(virtual: VirtualBrowser, windowId: unknown): boolean {
+    return typeof windowId === 'number' && this.#windows.get(windowId) === virtual;
+  }
+
+  // Sessions
+
+  session(sessionId: string): ClientSession | undefined {
+    return this.#sessions.get(sessionId);
+  }
+
+  addSession(session: ClientSession): void {
+    this.#sessions.set(session.id, session);
+    this.upstream.route(session.id, session);
+    const record = this.#targets.get(session.targetId);
+    if (record && record.sessions++ === 0) record.owner.targetChanged(record);
+  }
+
+  /** Forgets a session with all below it; Chrome says nothing of those. */
+  removeSession(session: ClientSession): void {
+    if (!this.#sessions.delete(session.id)) return;
+    // What a shared root holds would stay: the root outlives the client. Ended contexts take theirs along.
+    if (!session.client.virtual.ended) session.autoAttach?.releaseAll();
+    for (const child of [...session.children]) this.removeSession(child);
+    this.upstream.unroute(session.id);
+    this.forgetContextsHeldBy(session.id);
+    session.client.forgetSession(session);
+    const record = this.#targets.get(session.targetId);
+    if (record && --record.sessions === 0) record.owner.targetChanged(record);
+  }
+
+  /** Chrome ended a session that a client got from a shared root. */
+  onDetached(event: Protocol.Target.DetachedFromTargetEvent): void {
+    const session = this.#sessions.get(event.sessionId);
+    if (!session) return;
+    this.removeSession(session);
+    session.parent?.emit('Target.detachedFromTarget', event);
+  }
+
+  /** A root that no client of this virtual browser uses yet; the first pair is always there. */
+  async freeRoot(kind: RootKind, virtual: VirtualBrowser): Promise<SharedRoot> {
+    return this.findFreeRoot(kind, virtual) ?? (await this.#addRoot(kind));
+  }
+
+  findFreeRoot(kind: RootKind, virtual: VirtualBrowser): SharedRoot | undefined {
+    return this.#roots[kind].find((root) => root.isFree(virtual));
+  }
+
+  /** Forgets what belonged to a virtual browser; Chrome's own events about it fall on nobody from now on. */
+  forget(virtual: VirtualBrowser): void {
+    this.virtuals.delete(virtual);
+    for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
+    for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
+    for (const [id, owner] of this.#windows) if (owner === virtual) this.#windows.delete(id);
+  }
+
+  /** Events of the shared discovery. */
+  onEvent(message: Buffer, scan: MessageScanner): void {
+    const method = scan.method(message);
+    const { params } = JSON.parse(message.toString()) as { params: unknown };
+    switch (method) {
+      case 'Target.targetCreated':
+      case 'Target.targetInfoChanged':
+        this.learn((params as Protocol.Target.TargetCreatedEvent).targetInfo);
+        break;
+      case 'Target.targetCrashed':
+        this.#onCrashed(params as Protocol.Target.TargetCrashedEvent);
+        break;
+      case 'Target.targetDestroyed':
+        this.#onDestroyed((params as Protocol.Target.TargetDestroyedEvent).targetId);
+        break;
+    }
+  }
+
+  /** Takes note of a target as Chrome describes it, whichever message did. */
+  learn(info: Protocol.Target.TargetInfo): void {
+    const known = this.#targets.get(info.targetId);
+    if (known) {
+      const changed = differs(known.info, info);
+      known.info = info;
+      if (changed) known.owner.targetChanged(known);
+      return;
+    }
+    const owner = this.ownerOf(info);
+    if (!owner) return;
+    const record: TargetRecord = { owner, info, sessions: 0 };
+    this.#targets.set(info.targetId, record);
+    owner.targetCreated(record);
+  }
+
+  #onCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+    for (const session of this.#sessions.values()) {
+      if (session.targetId === event.targetId) this.upstream.failSession(session.id, targetCrashed);
+    }
+    this.#targets.get(event.targetId)?.owner.targetCrashed(event);
+  }
+
+  #onDestroyed(targetId: string): void {
+    const record = this.#targets.get(targetId);
+    if (!record) return;
+    this.#targets.delete(targetId);
+    record.owner.targetDestroyed(targetId);
+  }
+
+  async #addRoot(kind: RootKind): Promise<SharedRoot> {
+    const root = new SharedRoot(kind, await this.#attachRoot(), this, this.upstream);
+    this.#roots[kind].push(root);
+    return root;
+  }
+
+  async #attachRoot(): Promise<string> {
+    return (await this.upstream.request('Target.attachToBrowserTarget', undefined, '')).sessionId;
+  }
+}
