@@ -12,6 +12,10 @@ export interface Admission {
   /** Longest wait for a place, ms; 0 does not wait. */
   readonly queueTimeout?: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** The upgrade's path without its query, for traces. */
+  readonly urlPath?: string;
+  /** W3C trace context of the caller. */
+  readonly traceparent?: string;
   /** Aborted when the caller goes away while it waits. */
   readonly signal: AbortSignal;
 }
@@ -30,6 +34,9 @@ export interface Downstream {
   send(message: Buffer): void;
   /** Closes with a WebSocket close code and a reason of at most 123 bytes. */
   close(code: number, reason: string): void;
+  /** Stops reading from the client until `resume`: Chrome does not keep up. */
+  pause(): void;
+  resume(): void;
   /** Drops the connection without a closing handshake, as Chrome does on a binary frame. */
   terminate(): void;
 }

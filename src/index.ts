@@ -1,0 +1,15 @@
+export { CdpmuxError, type ErrorCode } from './errors.js';
+export { Mux } from './mux/mux.js';
+export type { MuxOptions } from './mux/options.js';
+export type {
+  Admission,
+  ChromeVersion,
+  Client,
+  Downstream,
+  MuxStats,
+  NamedBrowser,
+  PageEntry,
+  Seat,
+} from './mux/types.js';
+export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
+export type { MetricsText } from './telemetry/metrics.js';

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { CdpmuxError } from '../errors.js';
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import { NameKeeper } from './names.js';
+
+/** An id of `/json/version` that nobody came with is forgotten after this, ms. */
+const MINTED_LIFETIME = 60_000;
+/** How many minted and ended ids are remembered. */
+const REMEMBERED = 100_000;
+
+/** A virtual browser that is open, and the name it has if any. */
+export interface OpenBrowser {
+  readonly virtual: VirtualBrowser;
+  readonly name: string | undefined;
+}
+
+/** What a virtual browser tells the directory. */
+export interface Hooks {
+  readonly onEnd: () => void;
+  readonly onIdle: () => void;
+}
+
+/** Makes the virtual browser of an id. */
+export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
+
+/** Which virtual browser an id or a name means: minted, being opened, open, or ended. */
+export class Directory {
+  readonly #names = new NameKeeper();
+  /** Value: the name it was minted under, or ''. */
+  readonly #minted = new LRUCache<string, string>({ max: REMEMBERED, ttl: MINTED_LIFETIME });
+  readonly #ended = new LRUCache<string, true>({ max: REMEMBERED });
+  /** Added when opening begins, taken off when that failed or the virtual browser has ended. */
+  readonly #open = new Map<string, Promise<OpenBrowser>>();
+  /** The id that a name means; the same life. */
+  readonly #idOfName = new Map<string, string>();
+
+  /** An id for `/json/version`: a new one, or that of the name. */
+  mint(name?: string): string {
+    const known = name === undefined ? undefined : this.#idOfName.get(name);
+    if (known !== undefined) return known;
+    const id = randomUUID();
+    this.#minted.set(id, name ?? '');
+    return id;
+  }
+
+  /** What an id means; throws NOT_FOUND or ENDED. */
+  resolve(id: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+    const open = this.#open.get(id);
+    if (open) return { open };
+    const name = this.#minted.get(id);
+    if (name !== undefined) return this.#fresh(id, name);
+    if (this.#ended.has(id)) {
+      throw new CdpmuxError(
+        'ENDED',
+        `The virtual browser ${id} has ended; connect without an id for a new one.`,
+      );
+    }
+    const message = `No virtual browser has the id ${id}; ids of /json/version are good for 60 s.`;
+    throw new CdpmuxError('NOT_FOUND', message);
+  }
+
+  /** What a name means, opened or not. */
+  named(name: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string } {
+    const id = this.#idOfName.get(name);
+    const open = id === undefined ? undefined : this.#open.get(id);
+    return open ? { open } : { unopened: id ?? randomUUID(), name };
+  }
+
+  /** Opens a virtual browser under an id; whoever asks for the same meanwhile shares it. */
+  open(id: string, name: string | undefined, make: Make): Promise<OpenBrowser> {
+    const opening = this.#make(id, name, make);
+    this.#open.set(id, opening);
+    if (name !== undefined) this.#idOfName.set(name, id);
+    this.#minted.delete(id);
+    opening.catch(() => this.#remove(id, name));
+    return opening;
+  }
+
+  /** A use without a client (HTTP): keeps a name alive. */
+  used(open: OpenBrowser): void {
+    if (open.name !== undefined) this.#names.used(open.name, open);
+  }
+
+  async #make(id: string, name: string | undefined, make: Make): Promise<OpenBrowser> {
+    let open: OpenBrowser | undefined;
+    const onEnd = (): void => {
+      this.#remove(id, name);
+      this.#ended.set(id, true);
+    };
+    const onIdle = (): void => {
+      if (!open) return;
+      if (name === undefined) open.virtual.end({ code: 1000, reason: 'its last client went' });
+      else this.#names.used(name, open);
+    };
+    open = { virtual: await make(id, { onEnd, onIdle }), name };
+    return open;
+  }
+
+  #fresh(
+    id: string,
+    name: string,
+  ): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+    if (name === '') return { unopened: id, name: undefined };
+    // Another id of the same name may have been opened since.
+    const known = this.named(name);
+    return 'open' in known ? known : { unopened: id, name };
+  }
+
+  #remove(id: string, name: string | undefined): void {
+    this.#open.delete(id);
+    if (name === undefined || this.#idOfName.get(name) !== id) return;
+    this.#idOfName.delete(name);
+    this.#names.forget(name);
+  }
+}

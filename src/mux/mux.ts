@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import type { ChromeExecutable } from '../chrome/executable-types.js';
+import { findChrome } from '../chrome/executable.js';
+import { needsNoSandbox } from '../chrome/container.js';
+import { sweepProfiles } from '../chrome/profile.js';
+import { CdpmuxError } from '../errors.js';
+import { Pool } from '../pool/pool.js';
+import { Metrics, type MetricsText } from '../telemetry/metrics.js';
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import { Directory, type Hooks, type OpenBrowser } from './directory.js';
+import { NamedPageList } from './named-page-list.js';
+import type { MuxOptions } from './options.js';
+import { ClientSeat } from './seat.js';
+import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
+import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Seat } from './types.js';
+
+/** The name of those who give none over HTTP. */
+const DEFAULT_NAME = 'default';
+/** How long a lost Chrome's processes may take to end, ms. */
+const REAP_DEADLINE = 2_000;
+
+type State = 'new' | 'ready' | 'closing';
+
+/** What a virtual browser is opened with, beside its id. */
+type OpenRequest = Pick<
+  Admission,
+  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'signal'
+>;
+
+/** Many clients, each in a virtual browser of its own, in a few Chromes. */
+export class Mux {
+  readonly #options: MuxOptions;
+  readonly #pool: Pool<ServedBrowser>;
+  readonly #directory = new Directory();
+  readonly #metrics: Metrics;
+  #executable: ChromeExecutable | undefined;
+  #state: State = 'new';
+  /** Chromes whose connection is gone and whose processes are being ended. */
+  readonly #reaping = new Set<Promise<void>>();
+  /** Remote Chromes are taken in turn. */
+  #nextUpstream = 0;
+
+  constructor(options: MuxOptions) {
+    this.#options = options;
+    const { min, max, virtualPerBrowser } = options.browsers;
+    this.#pool = new Pool(
+      { create: () => this.#serve(), close: ({ chrome }, deadline) => chrome.close(deadline) },
+      {
+        min,
+        max,
+        perResource: virtualPerBrowser,
+        maxWaiting: options.queue.maxLength,
+        timeout: options.queue.timeout,
+      },
+    );
+    this.#metrics = new Metrics(() => this.#snapshot());
+  }
+
+  /** Sweeps what an earlier cdpmux left, and launches the first Chromes; rejects with NO_CHROME or LAUNCH_FAILED. */
+  async start(): Promise<void> {
+    const { chrome, env, tmpDir, browsers } = this.#options;
+    await sweepProfiles(tmpDir);
+    if (browsers.upstreams.length === 0) {
+      this.#executable = await findChrome({
+        ...(chrome !== undefined && { chrome }),
+        kind: browsers.kind,
+        env,
+        tmpDir,
+      });
+    }
+    await this.#pool.start();
+    if (this.#state === 'new') this.#state = 'ready';
+  }
+
+  /** The Chrome that is launched; undefined before `start`, and with remote ones. */
+  executable(): ChromeExecutable | undefined {
+    return this.#executable;
+  }
+
+  /** An id for `/json/version`, forgotten after 60 s; under a name, the id of that name's virtual browser. */
+  mintId(name?: string): string {
+    return this.#directory.mint(name);
+  }
+
+  /** Gives a client its place; rejects with a `CdpmuxError` whose code says why there is none. */
+  async admit(request: Admission): Promise<Seat> {
+    this.#mustServe();
+    const { path } = request;
+    const virtual =
+      path.kind === 'page' ? await this.#withPage(path) : (await this.#find(path, request)).virtual;
+    if (request.signal.aborted) {
+      virtual.idleUnlessUsed();
+      throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
+    }
+    const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
+    return new ClientSeat(virtual, prepared, request, this.#metrics);
+  }
+
+  /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
+  async named(name = DEFAULT_NAME): Promise<NamedBrowser> {
+    this.#mustServe();
+    const request = { initialPage: true, signal: new AbortController().signal };
+    const open = await this.#find({ kind: 'browser', name }, request);
+    this.#directory.used(open);
+    return new NamedPageList(open.virtual);
+  }
+
+  /** What the Chrome says of itself that new clients get. */
+  async version(): Promise<ChromeVersion> {
+    this.#mustServe();
+    const [served] = this.#pool.resources;
+    if (served) return served.chrome.version;
+    const lease = await this.#pool.acquire(new AbortController().signal);
+    lease.release();
+    return lease.resource.chrome.version;
+  }
+
+  /** Whether a client could be served now, and if not, why. */
+  readiness(): { ready: boolean; reasons: string[] } {
+    if (this.#state !== 'ready')
+      return { ready: false, reasons: [this.#state === 'new' ? 'starting' : 'stopping'] };
+    if (this.#pool.resources.length === 0 && this.#options.browsers.min > 0) {
+      return {
+        ready: false,
+        reasons: ['no browser is ready: the last one was lost and its successor is not up yet'],
+      };
+    }
+    return { ready: true, reasons: [] };
+  }
+
+  /** What is there now. */
+  stats(): MuxStats {
+    const served = this.#pool.resources;
+    const sum = (count: (one: ServedBrowser) => number): number =>
+      served.reduce((total, one) => total + count(one), 0);
+    return Object.freeze({
+      browsers: served.length,
+      virtualBrowsers: sum(({ host }) => host.virtuals.size),
+      clients: sum(({ host }) => [...host.virtuals].reduce((total, { clients }) => total + clients.size, 0)),
+      contexts: sum(({ host }) => host.contextCount),
+      targets: sum(({ host }) => host.targetCount),
+      sessions: sum(({ host }) => host.sessionCount),
+      pendingCommands: sum(({ chrome }) => chrome.connection.pendingCount),
+      waiting: this.#pool.waiting,
+    });
+  }
+
+  /** A page for Prometheus. */
+  metricsText(): Promise<MetricsText> {
+    return this.#metrics.metricsText();
+  }
+
+  /** Ends all: clients are closed with 1001, Chromes end within `deadline` ms, their profiles go. */
+  async close(deadline: number): Promise<void> {
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
+    for (const { host } of this.#pool.resources) {
+      for (const virtual of [...host.virtuals]) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
+    }
+    await this.#pool.close(deadline);
+    await Promise.all(this.#reaping);
+  }
+
+  async #find(
+    path: { kind: 'browser'; id?: string; name?: string },
+    request: OpenRequest,
+  ): Promise<OpenBrowser> {
+    const found =
+      path.id !== undefined
+        ? this.#directory.resolve(path.id)
+        : path.name !== undefined
+          ? this.#directory.named(path.name)
+          : { unopened: randomUUID(), name: undefined };
+    if ('open' in found) return found.open;
+    return this.#directory.open(found.unopened, found.name, (id, hooks) => this.#open(id, hooks, request));
+  }
+
+  async #withPage(path: { targetId: string; name?: string }): Promise<VirtualBrowser> {
+    for (const { host } of this.#pool.resources) {
+      const virtual = host.target(path.targetId)?.owner;
+      if (virtual && (path.name === undefined || (await this.#isNamed(virtual, path.name)))) return virtual;
+    }
+    throw new CdpmuxError('NOT_FOUND', `No such target id: ${path.targetId}`);
+  }
+
+  async #isNamed(virtual: VirtualBrowser, name: string): Promise<boolean> {
+    const found = this.#directory.named(name);
+    return 'open' in found && (await found.open).virtual === virtual;
+  }
+
+  /** Opens a virtual browser on a place that it holds until it ends. */
+  async #open(id: string, { onEnd, onIdle }: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
+    const { initialPage, proxyServer, proxyBypassList, queueTimeout, signal } = request;
+    const lease = await this.#pool.acquire(signal, queueTimeout);
+    try {
+      return await lease.resource.host.open({
+        id,
+        initialPage,
+        ...(proxyServer !== undefined && { proxyServer }),
+        ...(proxyBypassList !== undefined && { proxyBypassList }),
+        onEnd: () => {
+          lease.release();
+          onEnd();
+        },
+        onIdle,
+      });
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  async #serve(): Promise<ServedBrowser> {
+    const served = await serveBrowser(await this.#source(), (lost) => this.#onLost(lost));
+    this.#metrics.countConnection();
+    return served;
+  }
+
+  async #source(): Promise<BrowserSource> {
+    const { env, tmpDir, noSandbox, browsers } = this.#options;
+    const url = browsers.upstreams[this.#nextUpstream++ % Math.max(1, browsers.upstreams.length)];
+    if (url !== undefined) return { kind: 'connect', url };
+    if (!this.#executable) throw new CdpmuxError('NO_CHROME', 'start() has not been called.');
+    return {
+      kind: 'launch',
+      executable: this.#executable,
+      options: { extraFlags: [], tmpDir, noSandbox: noSandbox ?? (await needsNoSandbox()), baseEnv: env },
+    };
+  }
+
+  #onLost(served: ServedBrowser): void {
+    this.#pool.lost(served);
+    const reaped = served.chrome.close(REAP_DEADLINE).finally(() => this.#reaping.delete(reaped));
+    this.#reaping.add(reaped);
+  }
+
+  #mustServe(): void {
+    if (this.#state === 'closing') throw new CdpmuxError('CLOSING', 'cdpmux is stopping.');
+  }
+
+  #snapshot() {
+    const { clients, virtualBrowsers, pendingCommands } = this.stats();
+    const connectionsInUse = this.#pool.resources.filter(({ host }) => host.virtuals.size > 0).length;
+    return {
+      connectionsInUse,
+      connectionsAvailable: this.#pool.available,
+      clients,
+      virtualBrowsers,
+      pendingCommands,
+    };
+  }
+}

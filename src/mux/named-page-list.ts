@@ -1,0 +1,61 @@
+import type { Protocol } from 'devtools-protocol';
+import { CdpmuxError } from '../errors.js';
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import type { NamedBrowser, PageEntry } from './types.js';
+
+/** What Chrome's HTTP endpoints do, done in one virtual browser. */
+export class NamedPageList implements NamedBrowser {
+  readonly #virtual: VirtualBrowser;
+
+  constructor(virtual: VirtualBrowser) {
+    this.#virtual = virtual;
+  }
+
+  async list(forTab: boolean): Promise<PageEntry[]> {
+    // As Chrome lists: pages in place of their tabs, or tabs in place of their pages.
+    const hidden = forTab ? 'page' : 'tab';
+    const { targetInfos } = await this.#virtual.host.upstream.request(
+      'Target.getTargets',
+      { filter: [{ type: 'browser', exclude: true }, { type: hidden, exclude: true }, {}] },
+      this.#virtual.rootId,
+    );
+    return targetInfos.filter((info) => this.#virtual.host.ownerOf(info) === this.#virtual).map(entryOf);
+  }
+
+  async open(url: string, forTab: boolean): Promise<PageEntry> {
+    const id = await this.#virtual.createPage(url, forTab);
+    const entry = await this.#entry(id);
+    if (!entry) throw new CdpmuxError('NOT_FOUND', `The new page ${id} was closed before it could be shown.`);
+    return entry;
+  }
+
+  async activate(targetId: string): Promise<boolean> {
+    if (!this.#virtual.owns(targetId)) return false;
+    return this.#tell('Target.activateTarget', targetId);
+  }
+
+  async closeTarget(targetId: string): Promise<boolean> {
+    if (!this.#virtual.owns(targetId)) return false;
+    return this.#tell('Target.closeTarget', targetId);
+  }
+
+  async #entry(targetId: string): Promise<PageEntry | undefined> {
+    const entries = [...(await this.list(false)), ...(await this.list(true))];
+    return entries.find(({ id }) => id === targetId);
+  }
+
+  async #tell(method: 'Target.activateTarget' | 'Target.closeTarget', targetId: string): Promise<boolean> {
+    try {
+      await this.#virtual.host.upstream.request(method, { targetId }, this.#virtual.rootId);
+      return true;
+    } catch (error) {
+      // It went by itself in between.
+      if (error instanceof CdpmuxError && error.code === 'PROTOCOL') return false;
+      throw error;
+    }
+  }
+}
+
+function entryOf({ targetId, type, title, url }: Protocol.Target.TargetInfo): PageEntry {
+  return { id: targetId, type, title, url };
+}

@@ -1,0 +1,27 @@
+import type { BrowserKind } from '../chrome/executable-types.js';
+
+/** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
+export interface MuxOptions {
+  /** Path of the Chrome to launch, or `embedded`; searched where not given. */
+  readonly chrome?: string;
+  /** The process's environment: `CHROME_PATH` and `PATH` are looked at, and Chrome inherits it. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where profiles are made. */
+  readonly tmpDir: string;
+  /** Launch without Chrome's sandbox; by default only as root or in a container, where it can't work. */
+  readonly noSandbox?: boolean;
+  readonly browsers: {
+    readonly min: number;
+    readonly max: number;
+    readonly kind: BrowserKind;
+    /** Virtual browsers that one Chrome may carry. */
+    readonly virtualPerBrowser: number;
+    /** Remote Chromes, `http(s)://` or `ws(s)://`; given some, none is launched. */
+    readonly upstreams: readonly string[];
+  };
+  readonly queue: {
+    readonly maxLength: number;
+    /** Longest wait for a place, ms. */
+    readonly timeout: number;
+  };
+}
