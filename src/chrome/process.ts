@@ -55,7 +55,6 @@ export class ChromeProcess {
   /** Called once, synchronously, when Chrome's main process has ended. */
   onExit: ((exit: ChromeExit) => void) | undefined;
 
-  readonly #child: ChildProcess;
   readonly #profile: Profile;
   readonly #stderr: Readable;
   readonly #cleaned: Promise<void>;
@@ -110,8 +109,8 @@ export class ChromeProcess {
     return new ChromeProcess(child, executable, profile);
   }
 
-  private constructor(child: ChildProcess, executable: ChromeExecutable, profile: Profile) {
-    this.#child = child;
+  /** Takes over a child that runs; {@link launch} is the way to get one. */
+  constructor(child: ChildProcess, executable: ChromeExecutable, profile: Profile) {
     this.#profile = profile;
     this.#stderr = child.stderr as Readable;
     this.pid = child.pid as number;
