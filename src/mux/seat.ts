@@ -35,14 +35,12 @@ export class ClientSeat implements Seat {
     );
     const link = new Link(downstream, this.#metrics);
     const client = this.#virtual.attach(this.#prepared, link, trace);
-    // It may have ended between admission and now.
-    if (this.#virtual.ended) client.end(4502, 'the browser was lost: connect again');
     return new SeatedClient(client, downstream, this.#virtual.host.upstream, this.#metrics);
   }
 
   release(): void {
     this.#use();
-    this.#virtual.discard(this.#prepared);
+    this.#virtual.discard(this.#prepared.rootId);
   }
 
   #use(): void {

@@ -71,7 +71,10 @@ export class ClientSession implements EventSink {
     this.client.send(encodeEvent(method, params, this.shownId));
   }
 
-  emitTarget(method: 'Target.targetCreated' | 'Target.targetInfoChanged', targetInfo: Protocol.Target.TargetInfo) {
+  emitTarget(
+    method: 'Target.targetCreated' | 'Target.targetInfoChanged',
+    targetInfo: Protocol.Target.TargetInfo,
+  ) {
     this.emit(method, { targetInfo });
   }
 }

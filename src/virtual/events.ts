@@ -58,15 +58,18 @@ function onDetached(session: ClientSession, event: Protocol.Target.DetachedFromT
 }
 
 function onFrameAttached(session: ClientSession, event: Protocol.Page.FrameAttachedEvent): boolean {
-  session.client.virtual.frames.add(event.frameId);
+  session.client.virtual.frames.set(event.frameId, true);
   return true;
 }
 
 /** Chrome tells every browser-level session that asked of all contexts' downloads: frame and guid say whose it is. */
-function onDownloadWillBegin(session: ClientSession, event: Protocol.Browser.DownloadWillBeginEvent): boolean {
+function onDownloadWillBegin(
+  session: ClientSession,
+  event: Protocol.Browser.DownloadWillBeginEvent,
+): boolean {
   const { virtual } = session.client;
   if (!virtual.owns(event.frameId) && !virtual.frames.has(event.frameId)) return false;
-  virtual.downloads.add(event.guid);
+  virtual.downloads.set(event.guid, true);
   return true;
 }
 

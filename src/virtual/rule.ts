@@ -50,7 +50,12 @@ export function inContext(where: 'every session' | 'browser sessions', rewrite?:
     if (params['browserContextId'] !== undefined || !falls) check(session, incoming);
     else {
       const browserContextId = session.client.virtual.defaultContextId;
-      session.client.forwardChanged(session, incoming, { ...params, browserContextId }, rewrite && { rewrite });
+      session.client.forwardChanged(
+        session,
+        incoming,
+        { ...params, browserContextId },
+        rewrite && { rewrite },
+      );
     }
   };
 }
@@ -71,7 +76,9 @@ export function forwardMasked(
 
 /** Whether a value could be an id of Chrome's: 32 hexadecimal digits or a UUID. All else Chrome refuses by itself. */
 export function isIdLike(value: unknown): value is string {
-  return typeof value === 'string' && /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.test(value);
+  return (
+    typeof value === 'string' && /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.test(value)
+  );
 }
 
 function neverId(like: string): string {

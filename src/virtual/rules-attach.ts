@@ -96,7 +96,11 @@ function startAutoAttach(session: ClientSession, id: number, filter: TargetFilte
   };
   const root = session.autoAttach?.root ?? host.findFreeRoot(kind, client.virtual);
   if (root) start(root);
-  else void client.hold(host.freeRoot(kind, client.virtual).then(start)).catch(() => undefined);
+  else {
+    const fail = ({ message }: Error): void =>
+      client.refuse(session, id, { code: CdpCode.internal, message });
+    void client.hold(host.freeRoot(kind, client.virtual).then(start).catch(fail));
+  }
 }
 
 function stopAutoAttach(session: ClientSession): void {

@@ -13,7 +13,10 @@ function onResult<T>(change: (result: T) => unknown): Rewrite {
 }
 
 /** A target as this client may see it; undefined for a foreign one. */
-function ownInfo(session: ClientSession, info: Protocol.Target.TargetInfo): Protocol.Target.TargetInfo | undefined {
+function ownInfo(
+  session: ClientSession,
+  info: Protocol.Target.TargetInfo,
+): Protocol.Target.TargetInfo | undefined {
   const { virtual } = session.client;
   if (info.type === 'browser' || virtual.host.ownerOf(info) !== virtual) return undefined;
   return { ...info, attached: (virtual.host.target(info.targetId)?.sessions ?? 0) > 0 };
@@ -43,7 +46,9 @@ const getBrowserContexts: Rule = (session, incoming) => {
     browserContextIds: result.browserContextIds.filter(
       (id) => id !== virtual.defaultContextId && virtual.ownsContext(id),
     ),
-    ...(result.defaultBrowserContextId !== undefined && { defaultBrowserContextId: virtual.defaultContextId }),
+    ...(result.defaultBrowserContextId !== undefined && {
+      defaultBrowserContextId: virtual.defaultContextId,
+    }),
   }));
   session.client.forward(session, incoming, rewrite);
 };
@@ -80,7 +85,8 @@ const getTargetInfo: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { targetId } = params;
   const rewrite = onResult<Protocol.Target.GetTargetInfoResponse>(({ targetInfo }) => ({
-    targetInfo: targetInfo.type === 'browser' ? virtual.browserTarget : (ownInfo(session, targetInfo) ?? targetInfo),
+    targetInfo:
+      targetInfo.type === 'browser' ? virtual.browserTarget : (ownInfo(session, targetInfo) ?? targetInfo),
   }));
   if (targetId === undefined || virtual.owns(targetId)) client.forward(session, incoming, rewrite);
   else if (targetId === virtual.id) {

@@ -53,7 +53,11 @@ export class SharedRoot implements EventSink {
     if (this.#state === 'attaching') {
       for (const { info } of session.client.virtual.targets()) {
         if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
-        this.#upstream.call('Target.attachToTarget', { targetId: info.targetId, flatten: true }, this.sessionId);
+        this.#upstream.call(
+          'Target.attachToTarget',
+          { targetId: info.targetId, flatten: true },
+          this.sessionId,
+        );
       }
     }
     this.#state = 'attaching';
@@ -78,7 +82,9 @@ export class SharedRoot implements EventSink {
       const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.AttachedToTargetEvent };
       this.#onAttached(params);
     } else if (method === 'Target.detachedFromTarget') {
-      const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.DetachedFromTargetEvent };
+      const { params } = JSON.parse(message.toString()) as {
+        params: Protocol.Target.DetachedFromTargetEvent;
+      };
       this.#host.onDetached(params);
     }
   }

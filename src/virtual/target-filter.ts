@@ -4,7 +4,11 @@ import type { Protocol } from 'devtools-protocol';
 export type TargetFilter = readonly Protocol.Target.FilterEntry[];
 
 /** What Chrome takes where a client gives no filter. */
-export const defaultFilter: TargetFilter = [{ type: 'browser', exclude: true }, { type: 'tab', exclude: true }, {}];
+export const defaultFilter: TargetFilter = [
+  { type: 'browser', exclude: true },
+  { type: 'tab', exclude: true },
+  {},
+];
 
 /** Whether a filter lets targets of this type through. */
 export function admits(filter: TargetFilter, type: string): boolean {

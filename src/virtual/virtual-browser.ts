@@ -1,9 +1,13 @@
 import type { Protocol } from 'devtools-protocol';
+import { LRUCache } from 'lru-cache';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { TargetRecord } from './target-record.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
+
+/** How many frames and downloads are kept in mind for each virtual browser. */
+const REMEMBERED = 10_000;
 
 /** What a virtual browser is made with. */
 export interface VirtualBrowserOptions {
@@ -41,10 +45,12 @@ export class VirtualBrowser {
   readonly defaultContextId: string;
   readonly clients = new Set<VirtualClient>();
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
-  readonly frames = new Set<string>();
+  readonly frames = new LRUCache<string, true>({ max: REMEMBERED });
   /** Guids of its downloads, learned as they begin. */
-  readonly downloads = new Set<string>();
+  readonly downloads = new LRUCache<string, true>({ max: REMEMBERED });
   readonly #options: VirtualBrowserOptions;
+  /** Clients that are being prepared and not attached yet. */
+  #expected = 0;
   #state: 'open' | 'ended' = 'open';
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
@@ -105,27 +111,38 @@ export class VirtualBrowser {
 
   /** Makes the sessions that a client needs before its first frame; for one page with `targetId`. */
   async prepare(targetId?: string): Promise<PreparedClient> {
-    const { upstream } = this.host;
-    const { sessionId: rootId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
-    if (targetId === undefined) return { rootId };
+    this.#expected++;
+    let rootId: string | undefined;
     try {
-      const { sessionId } = await upstream.request('Target.attachToTarget', { targetId, flatten: true }, rootId);
+      const { upstream } = this.host;
+      ({ sessionId: rootId } = await upstream.request('Target.attachToBrowserTarget', undefined, ''));
+      if (targetId === undefined) return { rootId };
+      const { sessionId } = await upstream.request(
+        'Target.attachToTarget',
+        { targetId, flatten: true },
+        rootId,
+      );
       return { rootId, page: { sessionId, targetId, type: this.host.target(targetId)?.info.type ?? 'page' } };
     } catch (error) {
-      this.discard({ rootId });
+      this.discard(rootId);
       throw error;
     }
   }
 
   /** Undoes `prepare` for a client that did not come. */
-  discard(prepared: PreparedClient): void {
-    this.host.upstream.call('Target.detachFromTarget', { sessionId: prepared.rootId }, '');
+  discard(rootId: string | undefined): void {
+    this.#expected--;
+    if (rootId !== undefined) this.host.upstream.call('Target.detachFromTarget', { sessionId: rootId }, '');
     this.idleUnlessUsed();
   }
 
   attach(prepared: PreparedClient, link: ClientLink, trace: ClientTrace): VirtualClient {
+    this.#expected--;
     const client = new VirtualClient(this, prepared, link, trace);
     this.clients.add(client);
+    // What it was prepared for may have ended since.
+    if (this.ended) client.end(4502, 'the browser was lost: connect again');
+    else if (prepared.page && !this.owns(prepared.page.targetId)) client.end(1000, 'the page was closed');
     return client;
   }
 
@@ -136,7 +153,7 @@ export class VirtualBrowser {
   }
 
   idleUnlessUsed(): void {
-    if (this.clients.size === 0 && this.#state === 'open') this.#options.onIdle();
+    if (this.clients.size + this.#expected === 0 && this.#state === 'open') this.#options.onIdle();
   }
 
   /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */

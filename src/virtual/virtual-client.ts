@@ -164,18 +164,12 @@ export class VirtualClient implements ReplySink {
 
   /** Holds the client's later frames back until `step` is done. */
   async hold(step: Promise<void>): Promise<void> {
-    if (this.#state.kind !== 'open') return;
     const held = { kind: 'held' as const, frames: [] as Buffer[] };
-    this.#state = held;
-    try {
-      await step;
-    } finally {
-      // TypeScript does not see that the state may have changed while waiting.
-      if ((this.#state as unknown) === held) {
-        this.#state = { kind: 'open' };
-        for (const frame of held.frames) this.onMessage(frame, false);
-      }
-    }
+    if (this.#state.kind === 'open') this.#state = held;
+    await step;
+    if (this.#state !== held) return;
+    this.#state = { kind: 'open' };
+    for (const frame of held.frames) this.onMessage(frame, false);
   }
 
   onReply(pending: PendingCommand, message: Buffer, scan: MessageScanner): void {

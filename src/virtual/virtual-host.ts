@@ -67,7 +67,8 @@ export class VirtualHost implements EventSink {
 
   /** The connection is gone, and all virtual browsers with it. */
   lost(): void {
-    for (const virtual of [...this.virtuals]) virtual.end({ code: 4502, reason: 'the browser was lost: connect again' });
+    for (const virtual of [...this.virtuals])
+      virtual.end({ code: 4502, reason: 'the browser was lost: connect again' });
   }
 
   // Contexts
