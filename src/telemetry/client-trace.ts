@@ -32,24 +32,20 @@ export class ClientTrace {
   readonly #open = new Set<CommandTrace>();
   #recording: boolean;
 
-  private constructor(tracer: Tracer, span: Span, parent: Context) {
-    this.#tracer = tracer;
-    this.#span = span;
-    this.#context = trace.setSpan(parent, span);
-    this.#recording = span.isRecording();
-  }
-
   /** Starts the span; a valid W3C `traceparent` header becomes its parent, a broken one is ignored. */
-  static open(attributes: ClientAttributes, traceparent?: string): ClientTrace {
+  constructor(attributes: ClientAttributes, traceparent?: string) {
     const parent =
       traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent });
-    const tracer = trace.getTracer('cdpmux');
-    const span = tracer.startSpan(
-      'cdpmux.client',
-      { kind: SpanKind.SERVER, attributes: clientAttributes(attributes) },
-      parent,
-    );
-    return new ClientTrace(tracer, span, parent);
+    const options = { kind: SpanKind.SERVER, attributes: clientAttributes(attributes) };
+    this.#tracer = trace.getTracer('cdpmux');
+    this.#span = this.#tracer.startSpan('cdpmux.client', options, parent);
+    this.#context = trace.setSpan(parent, this.#span);
+    this.#recording = this.#span.isRecording();
+  }
+
+  /** The same as the constructor. */
+  static open(attributes: ClientAttributes, traceparent?: string): ClientTrace {
+    return new ClientTrace(attributes, traceparent);
   }
 
   /** Whether commands are recorded; false once ended. */
