@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterEach, describe, it, expect } from '@jest/globals';
 import { startTelemetry } from '../proxy/telemetry.js';
 import type { Telemetry } from '../proxy/telemetry.js';
@@ -238,6 +240,21 @@ describe('startTelemetry', () => {
       expect(ClientTrace.open(ATTRIBUTES).recording).toBe(false);
       await telemetry.shutdown();
     }
+  });
+
+  it('loads the SDK only when there is an endpoint', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      import { startTelemetry } from './dist/proxy/telemetry.js';
+      await startTelemetry({ endpoint: process.argv[1], serviceName: 'cdpmux', version: '0' });
+      const loaded = Object.keys(createRequire(import.meta.url).cache).join();
+      console.log([...new Set(loaded.match(/@opentelemetry.[a-z-]+/g))].sort().join());`;
+    const loadedWith = async (endpoint: string) => {
+      const args = ['--input-type=module', '--eval', script, endpoint];
+      return (await promisify(execFile)(process.execPath, args)).stdout.trim().split(',');
+    };
+    expect(await loadedWith('')).toEqual(['@opentelemetry/api']);
+    expect(await loadedWith('http://127.0.0.1:1')).toContain('@opentelemetry/sdk-trace-node');
   });
 
   it('keeps the path of the endpoint', async () => {
