@@ -8,6 +8,7 @@ import {
   QUOTE,
   ZERO,
   hasAt,
+  isAscii,
   stringClass,
 } from './json-bytes.js';
 import { ParamsScanner, skipSpace } from './params-scanner.js';
@@ -34,7 +35,7 @@ export class CommandScanner {
   /** Byte range of the session id with its quotes; -1 when there is none. */
   sessionStart = -1;
   sessionEnd = -1;
-  /** Byte range of the params object; -1 when there is none. */
+  /** Byte range of the params, an object or (rarely) an array; -1 when there is none. */
   paramsStart = -1;
   paramsEnd = -1;
   /** Offset of the opening brace: a member can be written right behind it. */
@@ -42,6 +43,7 @@ export class CommandScanner {
 
   readonly #params = new ParamsScanner();
   readonly #strings = new StringCache();
+  #string = '';
 
   /**
    * Whether the frame is a plain legal command. True is a promise: Chrome's parser takes it and reads the same id,
@@ -82,7 +84,7 @@ export class CommandScanner {
         return this.#method(frame, valueStart(frame, at + METHOD.length));
       case 0x70:
         if (this.paramsStart !== -1 || !hasAt(frame, at, PARAMS)) return -1;
-        return this.#paramsObject(frame, valueStart(frame, at + PARAMS.length));
+        return this.#container(frame, valueStart(frame, at + PARAMS.length));
       case 0x73:
         if (this.sessionStart !== -1 || !hasAt(frame, at, SESSION)) return -1;
         return this.#session(frame, valueStart(frame, at + SESSION.length));
@@ -114,43 +116,51 @@ export class CommandScanner {
   }
 
   #method(frame: Buffer, at: number): number {
-    const end = this.#plainString(frame, at);
-    if (end !== -1) this.method = this.#strings.get(frame, at + 1, end - 1, this.#hash);
+    const end = this.#text(frame, at);
+    this.method = this.#string;
     return end;
   }
 
   #session(frame: Buffer, at: number): number {
-    const end = this.#plainString(frame, at);
-    if (end === -1) return -1;
-    this.sessionId = this.#strings.get(frame, at + 1, end - 1, this.#hash);
+    const end = this.#text(frame, at);
+    this.sessionId = this.#string;
     this.sessionStart = at;
     this.sessionEnd = end;
     return end;
   }
 
-  #paramsObject(frame: Buffer, at: number): number {
-    if (at === -1 || frame[at] !== OBJECT_OPEN) return -1;
+  /** Chrome takes an array too; methods that read parameters then refuse it. */
+  #container(frame: Buffer, at: number): number {
+    if (at === -1) return -1;
     this.paramsStart = at;
-    this.paramsEnd = this.#params.object(frame, at);
+    this.paramsEnd = this.#params.container(frame, at);
     return this.paramsEnd;
   }
 
-  #hash = 0;
-
-  /** Not empty: Chrome takes an empty method for a missing one, and an empty session id for the root. */
-  #plainString(frame: Buffer, at: number): number {
+  /**
+   * Reads a string into `#string`. Not an empty one: Chrome takes an empty method for a missing one, and an empty
+   * session id for the root. Nor one beyond ASCII, which Chrome keeps as UTF-16 and finds to be no method or session.
+   */
+  #text(frame: Buffer, at: number): number {
     if (at === -1 || frame[at] !== QUOTE) return -1;
     const end = frame.length;
-    const first = ++at;
+    const first = at + 1;
     let hash = 0;
-    for (; at < end; at++) {
+    for (at = first; at < end; at++) {
       const byte = frame[at]!;
       if (stringClass[byte] !== 0) break;
       hash = hashStep(hash, byte);
     }
-    if (at >= end || at === first || frame[at] !== QUOTE) return -1;
-    this.#hash = hash;
+    if (at >= end || at === first || frame[at] !== QUOTE) return this.#escapedText(frame, first);
+    this.#string = this.#strings.get(frame, first, at, hash);
     return at + 1;
+  }
+
+  #escapedText(frame: Buffer, first: number): number {
+    const end = this.#params.string(frame, first - 1);
+    if (end === -1) return -1;
+    this.#string = JSON.parse(frame.toString('utf8', first - 1, end)) as string;
+    return this.#string === '' || !isAscii(this.#string) ? -1 : end;
   }
 }
 

@@ -67,3 +67,9 @@ export function numberEnd(bytes: Uint8Array, at: number): number {
   }
   return at;
 }
+
+/** Whether a text has no character beyond ASCII. */
+export function isAscii(text: string): boolean {
+   
+  return /^[\0-\x7f]*$/.test(text);
+}

@@ -41,10 +41,11 @@ export class ParamsScanner {
   #top = 0;
   #hash = 0;
 
-  /** The end of the object that begins at `at` inside a command, or -1. */
-  object(bytes: Buffer, at: number): number {
+  /** The end of the object or array that is a command's member and begins at `at`, or -1. */
+  container(bytes: Buffer, at: number): number {
     this.#top = 0;
-    return this.#object(bytes, at, 1);
+    if (bytes[at] === OBJECT_OPEN) return this.#object(bytes, at, 1);
+    return bytes[at] === ARRAY_OPEN ? this.#array(bytes, at, 1) : -1;
   }
 
   /** Whether what was met beyond ASCII is valid UTF-8; Chrome takes some that is not (surrogates, overlong). */
@@ -55,7 +56,7 @@ export class ParamsScanner {
   #value(bytes: Buffer, at: number, enclosing: number): number {
     if (enclosing > MAX_ENCLOSING || at >= bytes.length) return -1;
     const byte = bytes[at]!;
-    if (byte === QUOTE) return this.#string(bytes, at);
+    if (byte === QUOTE) return this.string(bytes, at);
     if (byte === OBJECT_OPEN) return this.#object(bytes, at, enclosing);
     if (byte === ARRAY_OPEN) return this.#array(bytes, at, enclosing);
     if (byte === 0x74) return hasAt(bytes, at, TRUE) ? at + 4 : -1;
@@ -90,7 +91,7 @@ export class ParamsScanner {
       at = this.#key(bytes, at);
       if (at === -1) {
         // an escape: such keys are rare, and only their decoded texts can be compared
-        at = this.#string(bytes, start);
+        at = this.string(bytes, start);
         if (at === -1) return -1;
         names ??= this.#names(bytes, base);
       } else if (this.#top - base === FEW_KEYS) {
@@ -161,7 +162,8 @@ export class ParamsScanner {
     return -1;
   }
 
-  #string(bytes: Buffer, at: number): number {
+  /** The end of the string that begins at `at`, or -1. */
+  string(bytes: Buffer, at: number): number {
     const end = bytes.length;
     at++;
     for (;;) {
