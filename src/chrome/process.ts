@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -81,9 +79,6 @@ export class ChromeProcess {
 
   static async #spawn(options: LaunchOptions, profile: Profile): Promise<ChromeProcess> {
     const { executable, extraFlags, noSandbox, baseEnv, signal } = options;
-    // Chrome's sockets and scratch files go where the profile goes, so that nothing of it can stay behind
-    const scratch = join(profile.path, 'tmp');
-    await mkdir(scratch);
     const smallShm = await hasSmallShm();
     throwIfAborted(signal);
     const flags = chromeFlags({
@@ -97,7 +92,7 @@ export class ChromeProcess {
       // a session of its own: a terminal's Ctrl-C is for us to handle, and one signal reaches all helpers
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-      env: { ...baseEnv, ...executable.env, TMPDIR: scratch },
+      env: { ...baseEnv, ...executable.env, ...profile.env },
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

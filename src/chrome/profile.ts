@@ -1,17 +1,22 @@
-import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { isOwnerAlive, ownerTag } from './owner.js';
 import { commandLine, findProcess, kill, listProcesses } from './proc.js';
 
-/** A launched Chrome's directory: its user data and, in `tmp`, whatever else it leaves. */
+/** A launched Chrome's directory: its user data, and its temporary files where the path is short enough. */
 export interface Profile {
   readonly path: string;
+  /** Variables that make Chrome put its temporary files there too. */
+  readonly env: Readonly<Record<string, string>>;
   /** Deletes it with all that is in it; a second call does nothing. */
   remove(): Promise<void>;
 }
 
+// Full Chrome makes `org.chromium.Chromium.XXXXXX/SingletonSocket` in TMPDIR, and does not start if that is longer than
+// the 107 bytes that a socket's address has room for.
+const TMPDIR_LONGEST = 107 - '/org.chromium.Chromium.XXXXXX/SingletonSocket'.length;
 const PREFIX = 'cdpmux-profile-';
 const NAME = /^cdpmux-(?:profile|unpack)-(\d+-\d+-[0-9a-f]{8})-\w+$/;
 
@@ -20,7 +25,8 @@ export async function createProfile(tmpDir: string): Promise<Profile> {
   // Chrome's own command line has to name it the way a later sweep will look for it
   const parent = await realpath(tmpDir);
   const path = await mkdtemp(join(parent, `${PREFIX}${await ownerTag()}-`));
-  return { path, remove: () => removeTree(path) };
+  const env = Buffer.byteLength(path) <= TMPDIR_LONGEST ? { TMPDIR: path } : {};
+  return { path, env, remove: () => removeProfile(path) };
 }
 
 /** What {@link sweepProfiles} removed. */
@@ -43,7 +49,7 @@ export async function sweepProfiles(tmpDir: string): Promise<Swept> {
     const path = join(parent, name);
     processes += await endUsers(path);
     try {
-      await removeTree(path);
+      await removeProfile(path);
       directories += 1;
     } catch {
       // another user's: its owner's next start sweeps it
@@ -79,6 +85,15 @@ export function usesProfile(line: string, path: string): boolean {
     if (at >= 0 && ['', '\0', ' ', '/'].includes(line.charAt(at + flag.length + path.length))) return true;
   }
   return false;
+}
+
+async function removeProfile(path: string): Promise<void> {
+  // the only trace of a temporary directory that a killed Chrome has left elsewhere
+  const socket = await readlink(join(path, 'SingletonSocket')).catch(() => '');
+  const scratch = dirname(socket);
+  if (/^\.?(?:org\.chromium\.Chromium|com\.google\.Chrome)\.\w+$/.test(basename(scratch)))
+    await removeTree(scratch);
+  await removeTree(path);
 }
 
 function removeTree(path: string): Promise<void> {
