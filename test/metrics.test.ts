@@ -93,6 +93,14 @@ describe('Metrics', () => {
     }
   });
 
+  it('gives a name ending in _total to counters and to nothing else', async () => {
+    const { body } = await new Metrics(() => IDLE).metricsText();
+    const types = [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type]) => ({ name, type }));
+    const isTotal = ({ name }: { name: string }) => name.endsWith('_total');
+    expect(types.filter(isTotal).length).toBeGreaterThan(3);
+    expect(types.filter((metric) => isTotal(metric) !== (metric.type === 'counter'))).toEqual([]);
+  });
+
   it('answers in the text format that Prometheus asks for', async () => {
     const { contentType, body } = await new Metrics(() => IDLE).metricsText();
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
