@@ -38,8 +38,9 @@ export default defineConfig(
       'no-restricted-syntax': [
         'error',
         {
-          selector: ':matches(PropertyDefinition, MethodDefinition)[accessibility="private"]',
-          message: 'Use #private.',
+          selector:
+            ':matches(PropertyDefinition, MethodDefinition:not([kind="constructor"]))[accessibility="private"]',
+          message: 'Use #private (a constructor may be private: #constructor is not legal).',
         },
         { selector: 'ExportAllDeclaration', message: 'src/index.ts lists every name.' },
       ],

@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | 'BAD_PARAMETER'
+  | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'ENDED'
   | 'QUEUE_FULL'
@@ -20,9 +21,16 @@ export type ErrorCode =
 export class CdpmuxError extends Error {
   override readonly name = 'CdpmuxError';
   readonly code: ErrorCode;
+  /** What a program may want to know beside the text, such as the name of a bad parameter. */
+  readonly details: Readonly<Record<string, string>> | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { details?: Record<string, string> },
+  ) {
     super(message, options);
     this.code = code;
+    this.details = options?.details;
   }
 }

@@ -9,6 +9,7 @@ export type {
   MuxStats,
   NamedBrowser,
   PageEntry,
+  Priority,
   Seat,
 } from './mux/types.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';

@@ -52,7 +52,11 @@ export class ChromeBrowser {
     const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });
     const late = setTimeout(() => connection.close(), ANSWER_DEADLINE);
     try {
-      return new ChromeBrowser(connection, await connection.request('Browser.getVersion', undefined, ''), process);
+      return new ChromeBrowser(
+        connection,
+        await connection.request('Browser.getVersion', undefined, ''),
+        process,
+      );
     } catch (error) {
       connection.close();
       throw error;
@@ -81,6 +85,8 @@ async function discover(endpoint: string): Promise<string> {
     return webSocketDebuggerUrl;
   } catch (cause) {
     const why = (cause as Error).message;
-    throw new CdpmuxError('LAUNCH_FAILED', `No Chrome found at ${url.href}: ${why}. Is it running?`, { cause });
+    throw new CdpmuxError('LAUNCH_FAILED', `No Chrome found at ${url.href}: ${why}. Is it running?`, {
+      cause,
+    });
   }
 }

@@ -75,7 +75,7 @@ export class Connection implements Upstream {
       to += frame.copy(buffer, to, 0, idStart);
     } else {
       to += frame.copy(buffer, to, 0, open + 1);
-      to += buffer.write(session, to, "latin1");
+      to += buffer.write(session, to, 'latin1');
       to += frame.copy(buffer, to, open + 1, idStart);
     }
     writeId(buffer, to, id);
@@ -96,7 +96,7 @@ export class Connection implements Upstream {
     return new Promise((resolve, reject) => {
       this.call(method, params, sessionId, (error, result) => {
         if (error) reject(new CdpmuxError('PROTOCOL', `${method}: ${error.message} (${error.code})`));
-        else resolve(result as Result<M>);
+        else resolve(result);
       });
     });
   }

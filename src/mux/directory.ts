@@ -18,7 +18,7 @@ export interface OpenBrowser {
 /** What a virtual browser tells the directory. */
 export interface Hooks {
   readonly onEnd: () => void;
-  readonly onIdle: () => void;
+  readonly onIdle: (virtual: VirtualBrowser) => void;
 }
 
 /** Makes the virtual browser of an id. */
@@ -79,22 +79,19 @@ export class Directory {
 
   /** A use without a client (HTTP): keeps a name alive. */
   used(open: OpenBrowser): void {
-    if (open.name !== undefined) this.#names.used(open.name, open);
+    if (open.name !== undefined) this.#names.used(open.name, open.virtual);
   }
 
   async #make(id: string, name: string | undefined, make: Make): Promise<OpenBrowser> {
-    let open: OpenBrowser | undefined;
     const onEnd = (): void => {
       this.#remove(id, name);
       this.#ended.set(id, true);
     };
-    const onIdle = (): void => {
-      if (!open) return;
-      if (name === undefined) open.virtual.end({ code: 1000, reason: 'its last client went' });
-      else this.#names.used(name, open);
+    const onIdle = (virtual: VirtualBrowser): void => {
+      if (name === undefined) virtual.end({ code: 1000, reason: 'its last client went' });
+      else this.#names.used(name, virtual);
     };
-    open = { virtual: await make(id, { onEnd, onIdle }), name };
-    return open;
+    return { virtual: await make(id, { onEnd, onIdle }), name };
   }
 
   #fresh(

@@ -12,19 +12,22 @@ import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
-import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Seat } from './types.js';
+import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Priority, Seat } from './types.js';
 
 /** The name of those who give none over HTTP. */
 const DEFAULT_NAME = 'default';
 /** How long a lost Chrome's processes may take to end, ms. */
 const REAP_DEADLINE = 2_000;
 
+/** From the one that waits longest. */
+const priorities: readonly Priority[] = ['low', 'normal', 'high', 'critical'];
+
 type State = 'new' | 'ready' | 'closing';
 
 /** What a virtual browser is opened with, beside its id. */
 type OpenRequest = Pick<
   Admission,
-  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'signal'
+  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'signal'
 >;
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
@@ -190,8 +193,8 @@ export class Mux {
 
   /** Opens a virtual browser on a place that it holds until it ends. */
   async #open(id: string, { onEnd, onIdle }: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
-    const { initialPage, proxyServer, proxyBypassList, queueTimeout, signal } = request;
-    const lease = await this.#pool.acquire(signal, queueTimeout);
+    const { initialPage, proxyServer, proxyBypassList, queueTimeout, priority = 'normal', signal } = request;
+    const lease = await this.#pool.acquire(signal, queueTimeout, priorities.indexOf(priority));
     try {
       return await lease.resource.host.open({
         id,

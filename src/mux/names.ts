@@ -1,4 +1,4 @@
-import type { OpenBrowser } from './directory.js';
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 
 /** How long a named virtual browser lives after its last use, ms. */
 const NAME_LIFETIME = 10 * 60 * 1000;
@@ -14,12 +14,12 @@ export class NameKeeper {
   }
 
   /** Counts as a use: the time runs anew, unless a client is there. */
-  used(name: string, open: OpenBrowser): void {
+  used(name: string, virtual: VirtualBrowser): void {
     this.forget(name);
-    if (open.virtual.clients.size > 0) return;
+    if (virtual.clients.size > 0) return;
     const timer = setTimeout(() => {
       this.#timers.delete(name);
-      if (open.virtual.clients.size === 0) open.virtual.end({ code: 1000, reason: 'not used for a while' });
+      if (virtual.clients.size === 0) virtual.end({ code: 1000, reason: 'not used for a while' });
     }, this.#lifetime);
     timer.unref();
     this.#timers.set(name, timer);

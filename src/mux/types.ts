@@ -1,5 +1,8 @@
 import type { Protocol } from 'devtools-protocol';
 
+/** How urgent a client is while it waits for a place. */
+export type Priority = 'low' | 'normal' | 'high' | 'critical';
+
 /** What a client asks for in its upgrade request, already validated. */
 export interface Admission {
   readonly path:
@@ -9,6 +12,8 @@ export interface Admission {
   readonly initialPage: boolean;
   readonly proxyServer?: string;
   readonly proxyBypassList?: string;
+  /** Who waits less when all places are taken; `normal` where not given. */
+  readonly priority?: Priority;
   /** Longest wait for a place, ms; 0 does not wait. */
   readonly queueTimeout?: number;
   readonly labels: Readonly<Record<string, string>>;

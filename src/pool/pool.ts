@@ -27,9 +27,7 @@ export interface Lease<R> {
 
 /** Where a place is: its resource is being made, is there, or failed and left. */
 type Slot<R> = { used: number } & (
-  | { kind: 'launching'; ready: Promise<R> }
-  | { kind: 'ready'; resource: R }
-  | { kind: 'gone' }
+  { kind: 'launching'; ready: Promise<R> } | { kind: 'ready'; resource: R } | { kind: 'gone' }
 );
 
 /** Hands out places on a bounded number of resources; the rest wait in order, with a deadline. */
@@ -68,14 +66,15 @@ export class Pool<R> {
 
   /** Resources that could take one more. */
   get available(): number {
-    return [...this.#slots].filter((slot) => slot.kind === 'ready' && slot.used < this.#options.perResource).length;
+    return [...this.#slots].filter((slot) => slot.kind === 'ready' && slot.used < this.#options.perResource)
+      .length;
   }
 
   /**
-   * A place, at once or after waiting at most `timeout` ms. Rejects with QUEUE_FULL, QUEUE_TIMEOUT, ABORTED, CLOSING,
+   * A place, at once or after waiting at most `timeout` ms, the highest priority first. Rejects with QUEUE_FULL, QUEUE_TIMEOUT, ABORTED, CLOSING,
    * or with what the launch failed of.
    */
-  acquire(signal: AbortSignal, timeout = this.#options.timeout): Promise<Lease<R>> {
+  acquire(signal: AbortSignal, timeout = this.#options.timeout, priority = 0): Promise<Lease<R>> {
     if (this.#state === 'closing') return Promise.reject(closing());
     const mustWait = this.#queue.pending >= this.#queue.concurrency;
     if (mustWait && (timeout === 0 || this.#queue.size >= this.#options.maxWaiting)) {
@@ -85,7 +84,8 @@ export class Pool<R> {
     return new Promise((resolve, reject) => {
       const waited = new AbortController();
       const timer = setTimeout(() => waited.abort(timedOut(timeout)), timeout);
-      const abort = (): void => waited.abort(new CdpmuxError('ABORTED', 'The client went away while it waited.'));
+      const abort = (): void =>
+        waited.abort(new CdpmuxError('ABORTED', 'The client went away while it waited.'));
       signal.addEventListener('abort', abort);
       if (signal.aborted) abort();
       const arrived = (): void => {
@@ -96,7 +96,7 @@ export class Pool<R> {
         arrived();
         await this.#serve(resolve);
       };
-      this.#queue.add(serve, { signal: waited.signal }).catch((error: unknown) => {
+      this.#queue.add(serve, { signal: waited.signal, priority }).catch((error: unknown) => {
         arrived();
         reject(waited.signal.aborted ? (waited.signal.reason as Error) : (error as Error));
       });
@@ -171,5 +171,8 @@ function closing(): CdpmuxError {
 }
 
 function timedOut(timeout: number): CdpmuxError {
-  return new CdpmuxError('QUEUE_TIMEOUT', `No place came free within ${timeout} ms; try later, or raise queue.timeout.`);
+  return new CdpmuxError(
+    'QUEUE_TIMEOUT',
+    `No place came free within ${timeout} ms; try later, or raise queue.timeout.`,
+  );
 }

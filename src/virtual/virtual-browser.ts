@@ -20,7 +20,7 @@ export interface VirtualBrowserOptions {
   /** Called once, when it has ended for whatever reason. */
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
-  readonly onIdle: () => void;
+  readonly onIdle: (virtual: VirtualBrowser) => void;
 }
 
 /** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
@@ -153,7 +153,7 @@ export class VirtualBrowser {
   }
 
   idleUnlessUsed(): void {
-    if (this.clients.size + this.#expected === 0 && this.#state === 'open') this.#options.onIdle();
+    if (this.clients.size + this.#expected === 0 && this.#state === 'open') this.#options.onIdle(this);
   }
 
   /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */

@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Mux } from '../../src/index.js';
+import { CdpmuxError } from '../../src/index.js';
+import { ChromeEndpoints, send } from './chrome-endpoints.js';
+import { checkHost } from './guards.js';
+import type { Log } from './log.js';
+import { refuseRequest } from './refusal.js';
+import { readPath } from './request-path.js';
+import { UpgradeHandler } from './upgrade.js';
+
+const text = 'text/plain; charset=UTF-8';
+const json = 'application/json; charset=UTF-8';
+
+/** Where and how to listen. */
+export interface FrontDoorOptions {
+  readonly mux: Mux;
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Values of the Host header that are let in beside IP addresses and localhost. */
+  readonly allowedHosts: readonly string[];
+  readonly limits: {
+    /** Largest message of a client, bytes. */
+    readonly message: number;
+    /** Bytes that may wait for a client that does not read. */
+    readonly clientBuffer: number;
+  };
+  /** A second address that answers only `/healthz`, `/readyz` and `/metrics`. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  readonly log: Log;
+}
+
+/** The HTTP and WebSocket server that clients come to. */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  readonly #server: Server;
+  readonly #admin: Server | undefined;
+  readonly #upgrades: UpgradeHandler;
+  readonly #chrome: ChromeEndpoints;
+
+  private constructor(options: FrontDoorOptions) {
+    this.#options = options;
+    this.#upgrades = new UpgradeHandler(options);
+    this.#chrome = new ChromeEndpoints(options.mux);
+    this.#server = createServer((request, response) => void this.#answer(request, response, false));
+    this.#server.on('upgrade', (request, stream, head) => void this.#upgrades.handle(request, stream, head));
+    if (options.admin)
+      this.#admin = createServer((request, response) => void this.#answer(request, response, true));
+  }
+
+  /** Starts to listen; rejects with the system's error (`EADDRINUSE`, …). */
+  static async listen(options: FrontDoorOptions): Promise<FrontDoor> {
+    const door = new FrontDoor(options);
+    try {
+      await listen(door.#server, options.host, options.port);
+      if (options.admin && door.#admin) await listen(door.#admin, options.admin.host, options.admin.port);
+    } catch (error) {
+      await door.close(0);
+      throw error;
+    }
+    return door;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get adminPort(): number | undefined {
+    return (this.#admin?.address() as AddressInfo | undefined)?.port;
+  }
+
+  get webSocketUrl(): string {
+    return `ws://${authority(this.#options.host, this.port)}/`;
+  }
+
+  /** Takes nobody new; drops after `deadline` ms whoever has not gone by then. */
+  async close(deadline: number): Promise<void> {
+    const servers = [this.#server, ...(this.#admin ? [this.#admin] : [])].filter(
+      ({ listening }) => listening,
+    );
+    const closed = Promise.all(servers.map((server) => once(server, 'close')));
+    for (const server of servers) server.close();
+    const late = setTimeout(() => {
+      this.#upgrades.terminate();
+      for (const server of servers) server.closeAllConnections();
+    }, deadline);
+    await closed;
+    clearTimeout(late);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, isAdmin: boolean): Promise<void> {
+    try {
+      if (!isAdmin) checkHost(request, this.#options.allowedHosts);
+      const where = readPath(request.url ?? '/');
+      if (await this.#answerOps(where.path, response)) return;
+      if (isAdmin) send(response, 404, text, 'Here are only /healthz, /readyz and /metrics.\n');
+      else if (where.path === '/json' || where.path.startsWith('/json/')) {
+        await this.#chrome.handle(request, response, where);
+      } else if (where.path === '/') send(response, 200, text, this.#welcome(request));
+      else if (where.path === '/api/v1/status') {
+        send(response, 200, json, `${JSON.stringify(this.#options.mux.stats())}\n`);
+      } else send(response, 404, text, `Nothing is at ${where.path}.\n`);
+    } catch (error) {
+      if (!(error instanceof CdpmuxError)) {
+        this.#options.log('error', 'request failed', { url: readable(request.url), error: String(error) });
+      }
+      refuseRequest(response, error);
+    }
+  }
+
+  /** What kubelet and Prometheus ask for; true when it was that. */
+  async #answerOps(path: string, response: ServerResponse): Promise<boolean> {
+    const { mux } = this.#options;
+    if (path === '/healthz') send(response, 200, text, 'ok\n');
+    else if (path === '/readyz') {
+      const { ready, reasons } = mux.readiness();
+      send(response, ready ? 200 : 503, json, `${JSON.stringify({ ready, reasons })}\n`);
+    } else if (path === '/metrics') {
+      const { contentType, body } = await mux.metricsText();
+      send(response, 200, contentType, body);
+    } else return false;
+    return true;
+  }
+
+  #welcome(request: IncomingMessage): string {
+    const url = `ws://${request.headers.host ?? authority(this.#options.host, this.port)}/`;
+    return `cdpmux: connect CDP clients to ${url}, for example puppeteer.connect({ browserWSEndpoint: '${url}' }).\n`;
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening');
+}
+
+function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** A URL for the log: the query may hold a token. */
+function readable(url: string | undefined): string {
+  return (url ?? '').replace(/\?.*$/, '');
+}

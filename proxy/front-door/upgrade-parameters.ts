@@ -1,0 +1,98 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
+
+/** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
+export type UpgradeParameters = Pick<
+  Admission,
+  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'labels'
+>;
+
+/** Reads a parameter's text, or throws with what it may be. */
+type Reader<T> = (name: string, text: string) => T;
+
+const LONGEST_WAIT = 24 * 60 * 60 * 1000;
+const MOST_LABELS = 16;
+const LONGEST_LABEL = 256;
+
+const boolean: Reader<boolean> = (name, text) => {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw bad(name, text, 'true or false');
+};
+
+const duration: Reader<number> = (name, text) => {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= LONGEST_WAIT) return value;
+  throw bad(name, text, `a number of milliseconds from 0 to ${LONGEST_WAIT}`);
+};
+
+const priority: Reader<Priority> = (name, text) => {
+  if (text === 'low' || text === 'normal' || text === 'high' || text === 'critical') return text;
+  throw bad(name, text, 'low, normal, high or critical');
+};
+
+const text: Reader<string> = (name, value) => {
+  if (value !== '' && value.length <= 4096) return value;
+  throw bad(name, value, 'a text of 1 to 4096 characters');
+};
+
+/** Promised for later: better refused than ignored by a client that counts on it. */
+const later = (only: string): Reader<void> => {
+  return (name, value) => {
+    if (value !== only) throw bad(name, value, `${only}: anything else is not available yet`);
+  };
+};
+
+/** Reads the parameters of DESIGN's table; throws BAD_PARAMETER naming parameter, value and range. Unknown ones pass. */
+export function readParameters(query: string, headers: IncomingHttpHeaders): UpgradeParameters {
+  const given = collect(query, headers);
+  const read = <T>(name: string, reader: Reader<T>): T | undefined => {
+    const value = given.get(name.toLowerCase());
+    return value === undefined ? undefined : reader(name, value);
+  };
+  read('mode', later('shared'));
+  read('keepAlive', later('0'));
+  read('timeout', later('0'));
+  read('launch', later('{}'));
+  const proxyServer = read('proxyServer', text);
+  const proxyBypassList = read('proxyBypassList', text);
+  const queueTimeout = read('queueTimeout', duration);
+  return {
+    initialPage: read('initialPage', boolean) ?? true,
+    priority: read('priority', priority) ?? 'normal',
+    labels: readLabels(given),
+    ...(proxyServer !== undefined && { proxyServer }),
+    ...(proxyBypassList !== undefined && { proxyBypassList }),
+    ...(queueTimeout !== undefined && { queueTimeout }),
+  };
+}
+
+/** Header names come in lower case, so names are compared in it; the query wins over a header. */
+function collect(query: string, headers: IncomingHttpHeaders): Map<string, string> {
+  const given = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith('x-cdpmux-') && typeof value === 'string')
+      given.set(name.slice('x-cdpmux-'.length), value);
+  }
+  for (const [name, value] of new URLSearchParams(query)) given.set(name.toLowerCase(), value);
+  return given;
+}
+
+function readLabels(given: ReadonlyMap<string, string>): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const [name, value] of given) {
+    if (!name.startsWith('label.')) continue;
+    if (!/^label\.[\w.-]{1,64}$/.test(name))
+      throw bad(name, value, 'label.<k> with letters, digits, dots and dashes');
+    if (value.length > LONGEST_LABEL) throw bad(name, value, `a text of at most ${LONGEST_LABEL} characters`);
+    labels[name.slice('label.'.length)] = value;
+  }
+  if (Object.keys(labels).length > MOST_LABELS) throw bad('label', '', `at most ${MOST_LABELS} labels`);
+  return labels;
+}
+
+function bad(parameter: string, value: string, range: string): CdpmuxError {
+  const shown = value.slice(0, 100);
+  const message = `Parameter ${parameter} has the value ${JSON.stringify(shown)}; it takes ${range}.`;
+  return new CdpmuxError('BAD_PARAMETER', message, { details: { parameter, value: shown, range } });
+}

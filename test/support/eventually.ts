@@ -1,0 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Waits until a condition on something outside of this process, or without events, is true. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  { within = 5_000, what = 'the condition' } = {},
+): Promise<void> {
+  const deadline = performance.now() + within;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`${what} did not become true within ${within} ms`);
+    await pause(10);
+  }
+}
