@@ -9,7 +9,6 @@ import {
   OBJECT_CLOSE,
   OBJECT_OPEN,
   QUOTE,
-  hasAt,
   isAscii,
   isHex,
   numberEnd,
@@ -47,9 +46,6 @@ export class ChromeJsonError {
 export const CONTAINER_START = 8;
 const CONTAINER_STOP = 1;
 
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-const NULL = Buffer.from('null');
 const NO_MEMBERS: readonly ChromeMember[] = [];
 const noString: Pick<ChromeValue, 'string' | 'members'> = { string: '', members: NO_MEMBERS };
 
@@ -195,11 +191,11 @@ class Parser {
       case QUOTE:
         return this.#upTo('string', stringEnd(bytes, start));
       case 0x74:
-        return this.#upTo('true', hasAt(bytes, start, TRUE) ? start + 4 : -1);
+        return this.#upTo('true', constantEnd(bytes, start, 'true'));
       case 0x66:
-        return this.#upTo('false', hasAt(bytes, start, FALSE) ? start + 5 : -1);
+        return this.#upTo('false', constantEnd(bytes, start, 'false'));
       case 0x6e:
-        return this.#upTo('null', hasAt(bytes, start, NULL) ? start + 4 : -1);
+        return this.#upTo('null', constantEnd(bytes, start, 'null'));
       default:
         return this.#upTo('number', numberEnd(bytes, start));
     }
@@ -228,6 +224,13 @@ function fail(what: string, position: number): never {
 /** Size of a CBOR head that carries `value`. */
 function headSize(value: number): number {
   return value < 24 ? 1 : value < 0x100 ? 2 : value < 0x10000 ? 3 : 5;
+}
+
+/** Chrome compares all but the last letter: `truX` is true to it, and `{"a":nul}` lacks its brace. */
+function constantEnd(bytes: Buffer, at: number, text: string): number {
+  const last = text.length - 1;
+  if (at + last >= bytes.length || bytes.toString('latin1', at, at + last) !== text.slice(0, last)) return -1;
+  return at + last + 1;
 }
 
 /** The end of the string token at `at`, or -1; `\x41` is a token, and fails only when it is decoded. */

@@ -10,10 +10,13 @@ export const OBJECT_CLOSE = 0x7d;
 export const ARRAY_OPEN = 0x5b;
 export const ARRAY_CLOSE = 0x5d;
 
-/** What a byte is inside a string: 0 plain ASCII, 1 part of a character beyond ASCII, 2 quote, backslash or control. */
+/** `stringClass` of quote, backslash and control characters; of plain ASCII it is 0, beyond ASCII 1. */
+export const STOP = 2;
+
+/** What each byte is inside a string. */
 export const stringClass = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
-  stringClass[byte] = byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 2 : byte >= 0x80 ? 1 : 0;
+  stringClass[byte] = byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? STOP : byte >= 0x80 ? 1 : 0;
 }
 
 /**
@@ -70,6 +73,5 @@ export function numberEnd(bytes: Uint8Array, at: number): number {
 
 /** Whether a text has no character beyond ASCII. */
 export function isAscii(text: string): boolean {
-   
   return /^[\0-\x7f]*$/.test(text);
 }
