@@ -93,6 +93,8 @@ export class UpgradeHandler {
     });
     socket.on('close', () => client.onClose());
     socket.on('error', (error) => log('info', 'client socket', { error: error.message }));
+    // Stopped while it waited for its place; `ws` does not start a stream that was stopped.
+    stream.resume();
   }
 }
 
