@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+
+/** What a command line asks for. */
+export type Invocation =
+  | { readonly kind: 'serve'; readonly config: Config }
+  /** Said already, such as the help; exit with the code. */
+  | { readonly kind: 'done'; readonly code: number };
+
+/** Where the command line speaks to. */
+export interface Terminal {
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
+  out(text: string): void;
+  err(text: string): void;
+}
+
+const EXAMPLES = `
+Examples:
+  cdpmux                                     serve on ws://127.0.0.1:9222/
+  cdpmux --port 0 --chrome embedded          a free port, the Chrome of the npm package
+  cdpmux --upstream http://10.0.0.7:9222     pool Chromes that run elsewhere
+  cdpmux --set browsers.virtualPerBrowser=50 any setting by its path
+
+Every setting is also an environment variable: listen.port is CDPMUX_LISTEN_PORT.`;
+
+/** Reads the command line and all other sources of the configuration; every error is told at once (exit code 2). */
+export async function readCommandLine(args: readonly string[], terminal: Terminal): Promise<Invocation> {
+  let flags: (Flags & { config?: string }) | undefined;
+  const program = new Command('cdpmux')
+    .description(
+      'PgBouncer for headless Chrome: many CDP clients, each alone in what looks like its own Chrome.',
+    )
+    .version(terminal.version)
+    .addHelpText('after', EXAMPLES)
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .exitOverride();
+  program
+    .command('serve', { isDefault: true })
+    .description('run the proxy (the default)')
+    .option('--host <host>', 'address to listen on (listen.host)')
+    .option('--port <port>', 'port to listen on; 0 picks a free one (listen.port)')
+    .option('--chrome <path>', 'the Chrome to launch, or "embedded" (chrome)')
+    .option('--upstream <url>', 'a Chrome that runs elsewhere; repeatable (browsers.upstreams)', collect)
+    .option('--config <file>', 'configuration file, JSON with comments')
+    .option('--log-level <level>', 'log.level')
+    .option('--set <path=value>', 'any other setting; repeatable', collect)
+    .action((options: Flags & { config?: string }) => {
+      flags = options;
+    });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    const { code, exitCode } = error as { code?: string; exitCode?: number };
+    if (code?.startsWith('commander.') !== true) throw error;
+    return { kind: 'done', code: exitCode === 0 ? 0 : 2 };
+  }
+  if (!flags) return { kind: 'done', code: 0 };
+  try {
+    const { config: name, ...rest } = flags;
+    const file = name === undefined ? undefined : { name, content: await readConfigFile(name) };
+    return { kind: 'serve', config: loadConfig({ ...(file && { file }), env: terminal.env, flags: rest }) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    terminal.err(`${error.message}\n`);
+    return { kind: 'done', code: 2 };
+  }
+}
+
+async function readConfigFile(name: string): Promise<string> {
+  try {
+    return await readFile(name, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`--config ${name}: ${(error as Error).message}`]);
+  }
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

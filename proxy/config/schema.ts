@@ -1,0 +1,114 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { bytes, choice, duration, flag, host, hostNames, integer, text, url, urls } from './leaf.js';
+
+const MiB = 1024 * 1024;
+
+/**
+ * Every setting with its default and range. Only what does something is here, so that nobody relies on a setting that
+ * is accepted and forgotten.
+ */
+export const configSchema = z.strictObject({
+  chrome: text('a path, a name on PATH, or embedded').optional(),
+  listen: z.strictObject({
+    host: host().default('127.0.0.1'),
+    port: integer(0, 65_535, '; 0 picks a free one').default(9222),
+    allowedHosts: hostNames().default([]),
+    trustForwarded: flag().default(false),
+    insecure: flag().default(false),
+  }),
+  admin: z.strictObject({
+    host: host().default('127.0.0.1'),
+    port: integer(0, 65_535, '; 0 picks a free one').optional(),
+  }),
+  browsers: z.strictObject({
+    min: integer(0, 1000).default(1),
+    max: integer(1, 1000).default(20),
+    kind: choice('auto', 'shell', 'chrome').default('auto'),
+    virtualPerBrowser: integer(1, 1000).default(25),
+    upstreams: urls('http:', 'https:', 'ws:', 'wss:').default([]),
+  }),
+  queue: z.strictObject({
+    maxLength: integer(0, 100_000).default(100),
+    timeout: duration(0, 3_600_000, '0 to 1h').default(30_000),
+  }),
+  limits: z.strictObject({
+    // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
+    message: bytes(1024, 100 * MiB - 1024).default(64 * MiB),
+    clientBuffer: bytes(MiB, 4096 * MiB).default(256 * MiB),
+  }),
+  log: z.strictObject({
+    // auto: what happens goes to a log, a person at a terminal sees only what is wrong
+    level: choice('auto', 'trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('auto'),
+  }),
+  telemetry: z.strictObject({
+    endpoint: url('http:', 'https:').optional(),
+    serviceName: text('any text').default('cdpmux'),
+  }),
+});
+
+/** The whole configuration, checked and with defaults. */
+export type Config = z.infer<typeof configSchema>;
+
+/** The path of a setting: `['listen', 'port']`. */
+export type Path = readonly string[];
+
+/** One setting, as the sources need to know it. */
+export interface Setting {
+  readonly path: Path;
+  readonly schema: z.ZodType;
+  readonly allowed: string;
+}
+
+/** All settings, in the order of the table above. */
+export const settings: readonly Setting[] = leavesOf(configSchema, []);
+
+function leavesOf(group: z.ZodObject, above: Path): Setting[] {
+  return Object.entries(group.shape).flatMap(([key, schema]) => {
+    const path = [...above, key];
+    if (schema instanceof z.ZodObject) return leavesOf(schema, path);
+    return [{ path, schema: schema as z.ZodType, allowed: allowedBy(schema as z.ZodType) }];
+  });
+}
+
+function allowedBy(schema: z.ZodType): string {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
+    return allowedBy(schema.unwrap() as z.ZodType);
+  }
+  const { allowed } = schema.meta() ?? {};
+  if (typeof allowed !== 'string') throw new Error('a setting without words for what it allows');
+  return allowed;
+}
+
+/** A rule between settings: what is wrong, with the path it is said of. */
+export interface Conflict {
+  readonly path: Path;
+  readonly allowed: string;
+}
+
+/** Looks at what single settings can't know; `get` gives undefined for those that are wrong by themselves. */
+export function conflicts(get: (path: string) => unknown): Conflict[] {
+  const found: Conflict[] = [];
+  const [min, max] = [get('browsers.min'), get('browsers.max')];
+  if (typeof min === 'number' && typeof max === 'number' && min > max) {
+    found.push({ path: ['browsers', 'min'], allowed: `at most browsers.max, which is ${max}` });
+  }
+  const address = get('listen.host');
+  if (typeof address === 'string' && !isLoopback(address) && get('listen.insecure') === false) {
+    const allowed =
+      'a loopback address (127.0.0.1, ::1, localhost), because whoever reaches a CDP port runs code and reads files ' +
+      'on this machine, and there is no authentication yet; where the network itself is trusted, set listen.insecure=true';
+    found.push({ path: ['listen', 'host'], allowed });
+  }
+  const [port, adminPort] = [get('listen.port'), get('admin.port')];
+  if (typeof port === 'number' && port > 0 && port === adminPort && get('admin.host') === address) {
+    found.push({ path: ['admin', 'port'], allowed: `another port than listen.port, which is ${port}` });
+  }
+  return found;
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(address: string): boolean {
+  if (isIP(address) === 4) return address.startsWith('127.');
+  return address === '::1' || address.toLowerCase() === 'localhost';
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { parseJsonWithComments } from './json-comments.js';
+import { configSchema, settings, type Path } from './schema.js';
+import { similar } from './similar.js';
+
+/** What somebody set, and where. */
+export interface Given {
+  readonly value: unknown;
+  /** As the user wrote it: `--port`, `CDPMUX_LISTEN_PORT`, `cdpmux.json`. */
+  readonly source: string;
+}
+
+/** What a source says, and what in it can't be understood. */
+export interface SourceReading {
+  readonly given: ReadonlyMap<string, Given>;
+  readonly problems: readonly string[];
+}
+
+const paths = settings.map(({ path }) => path.join('.'));
+
+/** Reads a configuration file's text. */
+export function fromFile(content: string, name: string): SourceReading {
+  const given = new Map<string, Given>();
+  const problems: string[] = [];
+  const visit = (value: unknown, group: z.ZodObject, above: Path): void => {
+    for (const [key, inner] of Object.entries(value as object)) {
+      const path = [...above, key].join('.');
+      const schema: unknown = Object.hasOwn(group.shape, key) ? group.shape[key] : undefined;
+      if (key === '$schema' && above.length === 0) continue;
+      if (schema === undefined) problems.push(unknownKey(path, name));
+      else if (!(schema instanceof z.ZodObject)) given.set(path, { value: inner, source: name });
+      else if (isRecord(inner)) visit(inner, schema, [...above, key]);
+      else problems.push(`${path} = ${shown(inner)} (${name}): must be an object`);
+    }
+  };
+  try {
+    const parsed = parseJsonWithComments(content);
+    if (isRecord(parsed)) visit(parsed, configSchema, []);
+    else problems.push(`${name}: must hold one JSON object`);
+  } catch (error) {
+    problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return { given, problems };
+}
+
+/** The environment variable of a setting: `browsers.virtualPerBrowser` is `CDPMUX_BROWSERS_VIRTUAL_PER_BROWSER`. */
+export function variableOf(path: Path): string {
+  const words = path.flatMap((key) => key.split(/(?=[A-Z])/));
+  return ['CDPMUX', ...words].join('_').toUpperCase();
+}
+
+const variables = new Map(settings.map(({ path }) => [variableOf(path), path.join('.')]));
+
+/**
+ * Reads the environment. A variable that is almost one of ours is a problem; another CDPMUX_* is not, because
+ * Kubernetes makes such ones (CDPMUX_PORT=tcp://…) for a service named cdpmux.
+ */
+export function fromEnvironment(env: NodeJS.ProcessEnv): SourceReading {
+  const given = new Map<string, Given>();
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('CDPMUX_') || name === 'CDPMUX_CONFIG' || value === undefined || value === '')
+      continue;
+    const path = variables.get(name);
+    if (path !== undefined) {
+      given.set(path, { value, source: name });
+      continue;
+    }
+    const meant = similar(
+      name.slice('CDPMUX_'.length),
+      [...variables.keys()].map((one) => one.slice(7)),
+    );
+    if (meant !== undefined && !isServiceVariable(name)) {
+      problems.push(`${name}: unknown variable; did you mean CDPMUX_${meant}?`);
+    }
+  }
+  const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (endpoint !== undefined && endpoint !== '' && !given.has('telemetry.endpoint')) {
+    given.set('telemetry.endpoint', { value: endpoint, source: 'OTEL_EXPORTER_OTLP_ENDPOINT' });
+  }
+  return { given, problems };
+}
+
+function isServiceVariable(name: string): boolean {
+  return /_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/.test(name);
+}
+
+/** What the command line gives, already told apart. */
+export interface Flags {
+  readonly host?: string;
+  readonly port?: string;
+  readonly chrome?: string;
+  readonly upstream?: readonly string[];
+  readonly logLevel?: string;
+  /** `path=value`, each. */
+  readonly set?: readonly string[];
+}
+
+/** Reads the flags. */
+export function fromFlags(flags: Flags): SourceReading {
+  const given = new Map<string, Given>();
+  const problems: string[] = [];
+  const put = (path: string, value: unknown, source: string): void => {
+    if (value !== undefined) given.set(path, { value, source });
+  };
+  for (const assignment of flags.set ?? []) {
+    const at = assignment.indexOf('=');
+    const path = at < 0 ? assignment : assignment.slice(0, at);
+    if (at < 0) problems.push(`--set ${assignment}: must be path=value`);
+    else if (!paths.includes(path)) problems.push(unknownKey(path, '--set'));
+    else put(path, assignment.slice(at + 1), '--set');
+  }
+  put('listen.host', flags.host, '--host');
+  put('listen.port', flags.port, '--port');
+  put('chrome', flags.chrome, '--chrome');
+  put('log.level', flags.logLevel, '--log-level');
+  put('browsers.upstreams', flags.upstream, '--upstream');
+  return { given, problems };
+}
+
+function unknownKey(path: string, source: string): string {
+  const groups = [...new Set(paths.map((one) => one.split('.')[0] ?? ''))];
+  const key = path.slice(path.lastIndexOf('.') + 1);
+  // the right key in the wrong group is as likely as a slip of the finger
+  const meant = similar(path, [...paths, ...groups]) ?? paths.find((one) => one.endsWith(`.${key}`));
+  return `${path} (${source}): unknown key${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+}
+
+/** A value for an error message: short, on one line. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined';
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,12 @@
+import pino from 'pino';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+
+/** JSON lines on stderr, so that stdout stays for people and pipes. */
+export function createLogger(level: Config['log']['level'], isTerminal: boolean): Logger {
+  const effective = level === 'auto' ? (isTerminal ? 'warn' : 'info') : level;
+  // synchronous: the line that says why the process ends must be out before it ends
+  return pino({ level: effective, base: { name: 'cdpmux' } }, pino.destination({ dest: 2, sync: true }));
+}
+
+export type { Logger } from 'pino';

@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+import { tmpdir } from 'node:os';
+import { CdpmuxError } from '../src/index.js';
+import { readCommandLine } from './cli.js';
+import type { Config } from './config.js';
+import { createLogger, type Logger } from './log.js';
+import { Service } from './service.js';
+import { startTelemetry, type Telemetry } from './telemetry.js';
+import { ownVersion } from './version.js';
+
+/** Within this all is gone after Ctrl-C or SIGTERM, ms; a supervisor's patience begins at 5 s. */
+const STOP_DEADLINE = 3_000;
+/** For what can't be closed properly any more, ms. */
+const CRASH_DEADLINE = 1_000;
+
+await main();
+
+async function main(): Promise<void> {
+  const invocation = await readCommandLine(process.argv.slice(2), {
+    env: process.env,
+    version: ownVersion(),
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+  if (invocation.kind === 'done') process.exitCode = invocation.code;
+  else await serve(invocation.config);
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = createLogger(config.log.level, process.stderr.isTTY);
+  const stopper = new Stopper(log);
+  try {
+    const telemetry = await startTelemetry({
+      endpoint: config.telemetry.endpoint ?? process.env['OTEL_EXPORTER_OTLP_ENDPOINT'],
+      serviceName: config.telemetry.serviceName,
+      version: ownVersion(),
+      warn: (message) => log.warn(message),
+    });
+    const service = await Service.start(config, {
+      env: process.env,
+      tmpDir: tmpdir(),
+      log: (level, message, fields) => log[level](fields ?? {}, message),
+    });
+    stopper.started(service, telemetry);
+    await greet(service);
+  } catch (error) {
+    if (stopper.stopping) return;
+    process.stderr.write(`cdpmux could not start: ${explain(error, config)}\n`);
+    process.exit(1);
+  }
+}
+
+async function greet({ mux, door }: Service): Promise<void> {
+  const url = door.webSocketUrl;
+  const { product } = await mux.version();
+  const chrome = mux.executable();
+  const where = chrome ? `${chrome.path} (${chrome.kind}, ${chrome.source})` : 'remote';
+  const lines = [
+    `cdpmux listens on ${url}`,
+    `Chrome: ${product}, ${where}`,
+    `Try: const browser = await puppeteer.connect({ browserWSEndpoint: '${url}' });`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function explain(error: unknown, { listen }: Config): string {
+  if (error instanceof CdpmuxError) return error.message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') {
+    return `port ${listen.port} on ${listen.host} is in use; stop what listens there, or choose another with --port (0 picks a free one).`;
+  }
+  return message;
+}
+
+/** Ends the process on a signal or an unforeseen error, and leaves nothing behind. */
+class Stopper {
+  readonly #log: Logger;
+  #running: { service: Service; telemetry: Telemetry } | undefined;
+  #state: 'running' | 'stopping' = 'running';
+
+  constructor(log: Logger) {
+    this.#log = log;
+    process.on('SIGINT', () => this.#onSignal('SIGINT'));
+    process.on('SIGTERM', () => this.#onSignal('SIGTERM'));
+    process.on('uncaughtException', (error) => this.#onCrash(error));
+    process.on('unhandledRejection', (error) => this.#onCrash(error));
+  }
+
+  get stopping(): boolean {
+    return this.#state === 'stopping';
+  }
+
+  started(service: Service, telemetry: Telemetry): void {
+    this.#running = { service, telemetry };
+    // The signal came while it started.
+    if (this.stopping) void this.#stop(0, CRASH_DEADLINE);
+  }
+
+  #onSignal(signal: string): void {
+    // Chromes end with their pipes when this process does.
+    if (this.stopping) process.exit(1);
+    this.#log.info({ signal }, 'stopping');
+    this.#state = 'stopping';
+    if (this.#running) void this.#stop(0, STOP_DEADLINE);
+  }
+
+  #onCrash(error: unknown): void {
+    this.#log.fatal({ err: error }, 'unforeseen error: stopping');
+    if (this.stopping) process.exit(1);
+    this.#state = 'stopping';
+    void this.#stop(1, CRASH_DEADLINE);
+  }
+
+  async #stop(code: number, deadline: number): Promise<void> {
+    const late = setTimeout(() => process.exit(code), deadline + CRASH_DEADLINE);
+    late.unref();
+    await this.#running?.service
+      .close(deadline)
+      .catch((error: unknown) => this.#log.error({ err: error }, 'close'));
+    await this.#running?.telemetry.shutdown();
+    process.exit(code);
+  }
+}

@@ -1,0 +1,34 @@
+import { tmpdir } from 'node:os';
+import type { Mux } from '../../src/index.js';
+import { loadConfig } from '../../proxy/config.js';
+import { Service } from '../../proxy/service.js';
+import { chromeExecutable } from './chrome.js';
+
+/** A cdpmux of the test's own, in this process, on a free port, with a real Chrome. */
+export interface TestCdpmux {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  /** `ws://127.0.0.1:<port>/` */
+  readonly wsUrl: string;
+  readonly mux: Mux;
+  close(): Promise<void>;
+}
+
+/** Starts one; `settings` are paths with values as after `--set`. */
+export async function startCdpmux(
+  settings: Readonly<Record<string, string | number>> = {},
+): Promise<TestCdpmux> {
+  const defaults = { 'listen.port': 0, chrome: chromeExecutable(), 'browsers.virtualPerBrowser': 200 };
+  const set = Object.entries({ ...defaults, ...settings }).map(([path, value]) => `${path}=${value}`);
+  const config = loadConfig({ flags: { set } });
+  const log = (level: string, message: string, fields?: object): void => {
+    if (level === 'error') throw new Error(`${message} ${JSON.stringify(fields)}`);
+  };
+  const service = await Service.start(config, { env: process.env, tmpDir: tmpdir(), log });
+  return {
+    url: `http://127.0.0.1:${service.door.port}`,
+    wsUrl: service.door.webSocketUrl,
+    mux: service.mux,
+    close: () => service.close(3_000),
+  };
+}
