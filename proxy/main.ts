@@ -13,8 +13,6 @@ const STOP_DEADLINE = 3_000;
 /** For what can't be closed properly any more, ms. */
 const CRASH_DEADLINE = 1_000;
 
-await main();
-
 async function main(): Promise<void> {
   const invocation = await readCommandLine(process.argv.slice(2), {
     env: process.env,
@@ -121,3 +119,5 @@ class Stopper {
     process.exit(code);
   }
 }
+
+await main();
