@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import { projectRoot } from './paths.js';
+
+/** A cdpmux in a process of its own, as in life. */
+export interface RunningCdpmux {
+  /** `ws://127.0.0.1:<port>/` */
+  readonly wsUrl: string;
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+/** Starts the built command line with room for everybody in one Chrome; `cpuProfDir` has it write a CPU profile at its end. */
+export async function startCdpmux(executable: ChromeExecutable, cpuProfDir?: string): Promise<RunningCdpmux> {
+  const main = join(projectRoot, 'dist/proxy/main.js');
+  if (!existsSync(main)) throw new Error('cdpmux is not built: npm run build');
+  const settings = ['browsers.virtualPerBrowser=1000', 'browsers.min=1', 'browsers.max=1'];
+  const child = spawn(
+    process.execPath,
+    [
+      ...(cpuProfDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfDir}`]),
+      main,
+      'serve',
+      '--port',
+      '0',
+      '--chrome',
+      executable.source === 'embedded' ? 'embedded' : executable.path,
+      ...settings.flatMap((one) => ['--set', one]),
+    ],
+    // a terminal's Ctrl-C is for this process: it closes what it started, in order
+    { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const gone = new Promise<void>((resolve) =>
+    child.once('exit', () => resolve()).once('error', () => resolve()),
+  );
+  const close = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await gone;
+    clearTimeout(late);
+  };
+  try {
+    const wsUrl = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      const late = setTimeout(() => reject(new Error(`cdpmux gave no URL within 30 s: ${said}`)), 30_000);
+      const onText = (text: string): void => {
+        said = (said + text).slice(-20_000);
+        const url = /ws:\/\/[^\s'"`,/]+\//.exec(said)?.[0];
+        if (url !== undefined) resolve(url);
+      };
+      // they stay: a full pipe would block cdpmux
+      child.stdout.setEncoding('utf8').on('data', onText);
+      child.stderr.setEncoding('utf8').on('data', onText);
+      child.once('error', reject);
+      void gone.then(() => {
+        clearTimeout(late);
+        reject(new Error(`cdpmux ended (${child.exitCode ?? child.signalCode}): ${said}`));
+      });
+      child.stdout.once('data', () => clearTimeout(late));
+    });
+    return { wsUrl, pid: child.pid ?? -1, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

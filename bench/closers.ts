@@ -1,0 +1,43 @@
+type Step = () => unknown;
+
+/** What has to be undone at the end, however the end comes; run in reverse order, once. */
+export class Closers {
+  readonly #steps: Step[] = [];
+
+  /** Keeps a step for the end, and gives a function that takes it earlier. */
+  add(step: Step): () => Promise<void> {
+    this.#steps.push(step);
+    return async () => {
+      const at = this.#steps.indexOf(step);
+      if (at === -1) return;
+      this.#steps.splice(at, 1);
+      await step();
+    };
+  }
+
+  /** Takes all steps that are left, each though another failed. */
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        console.error(error);
+      }
+    }
+  }
+
+  /** Runs `work`, and afterwards, or on Ctrl-C or SIGTERM, the steps. */
+  static async with<T>(work: (closers: Closers) => Promise<T>): Promise<T> {
+    const closers = new Closers();
+    const onSignal = (signal: NodeJS.Signals): void => {
+      void closers.run().then(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+    };
+    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+    try {
+      return await work(closers);
+    } finally {
+      await closers.run();
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { FrontDoor } from '../proxy/front-door/front-door.js';
+import { Mux } from '../src/index.js';
+import type { ChromeExecutable, MuxStats } from '../src/index.js';
+import type { Closers } from './closers.js';
+import { projectRoot } from './paths.js';
+import { openSite } from './site.js';
+import { TruthTeller, withPort } from './truth.js';
+import type { Truth } from './truth.js';
+import { until } from './until.js';
+
+const MB = 1024 * 1024;
+/** How long after the last client everything may take to go, ms: a renderer ends some time after its page. */
+const SETTLE = 15_000;
+
+/** What a run of cycles is given. */
+export interface CyclesOptions {
+  readonly executable: ChromeExecutable;
+  readonly cycles: number;
+  readonly parallel: number;
+  /** Cycles before the first look, for what is made once and kept. */
+  readonly warmUp: number;
+  /** How much larger cdpmux's heap may be at the end than after the warm-up, MB. */
+  readonly heapBound: number;
+  readonly closers: Closers;
+}
+
+/** What is there at one moment, with nobody connected. */
+export interface Moment {
+  readonly chrome: Truth;
+  readonly cdpmux: MuxStats;
+  /** Timers in cdpmux's process. */
+  readonly timers: number;
+  /** JS heap of cdpmux's process after a garbage collection, MB. */
+  readonly heapMb: number;
+}
+
+/** What a run of cycles found; without problems, nothing was left over. */
+export interface CyclesReport {
+  /** Of the Chrome, as it gives it. */
+  readonly version: string;
+  readonly start: Moment;
+  readonly warm: Moment;
+  readonly end: Moment;
+  readonly seconds: number;
+  readonly problems: readonly string[];
+}
+
+/**
+ * Clients of a process of their own connect, open a page, navigate, evaluate and disconnect, again and again; then
+ * cdpmux, which runs in this process, and its Chrome are asked what is left.
+ */
+export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
+  const { executable, cycles, parallel, warmUp, heapBound, closers } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'cdpmux-cycles-'));
+  closers.add(() => rm(directory, { recursive: true, force: true }));
+  const site = await openSite();
+  closers.add(() => site.close());
+  const program = await withPort(executable, directory);
+  const mux = new Mux({
+    chrome: program,
+    env: { ...process.env, ...executable.env },
+    tmpDir: directory,
+    browsers: { min: 1, max: 1, kind: executable.kind, virtualPerBrowser: 1000, upstreams: [] },
+    queue: { maxLength: 100, timeout: 30_000 },
+  });
+  closers.add(() => mux.close(5_000));
+  await mux.start();
+  const errors: string[] = [];
+  const door = await FrontDoor.listen({
+    mux,
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: [],
+    limits: { message: 64 * MB, clientBuffer: 256 * MB },
+    log: (level, message, fields) => {
+      if (level === 'error') errors.push(`${message} ${JSON.stringify(fields)}`);
+    },
+  });
+  closers.add(() => door.close(0));
+  const truth = await TruthTeller.find(directory);
+  closers.add(() => truth.close());
+  const clients = fork(join(projectRoot, 'bench/cycles-client.mjs'), [door.webSocketUrl, site.url], {
+    execArgv: [],
+  });
+  closers.add(() => clients.kill('SIGKILL'));
+
+  const drive = async (count: number): Promise<void> => {
+    clients.send({ cycles: count, parallel });
+    const ended = once(clients, 'exit').then(() => [{ errors: ['the clients ended'] }]);
+    const [said] = (await Promise.race([once(clients, 'message'), ended])) as [{ errors: string[] }];
+    errors.push(...said.errors);
+  };
+  const look = () => settle(mux, truth);
+
+  const start = await look();
+  await drive(warmUp);
+  const warm = await look();
+  const began = performance.now();
+  await drive(cycles - warmUp);
+  const seconds = (performance.now() - began) / 1000;
+  const end = await look();
+  const problems = [...summary(errors), ...leftOver(end, start), ...grown(warm, end, heapBound)];
+  return { version: await truth.version(), start, warm, end, seconds, problems };
+}
+
+/** Looks until nothing is left, or for so long as things may take to go. */
+async function settle(mux: Mux, truth: TruthTeller): Promise<Moment> {
+  const gone = async (): Promise<true | undefined> => {
+    const { targets, contexts, renderers } = await truth.ask();
+    const { browsers: _, ...counts } = mux.stats();
+    const empty =
+      targets.length + contexts + renderers === 0 && Object.values(counts).every((count) => count === 0);
+    return empty ? true : undefined;
+  };
+  // what is left then is what the report is about
+  await until('an empty Chrome', SETTLE, gone).catch(() => undefined);
+  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  return { chrome: await truth.ask(), cdpmux: mux.stats(), timers, heapMb: await heapAfterCollection() };
+}
+
+async function heapAfterCollection(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // a finalizer may free what only the next collection takes
+  for (let i = 0; i < 4; i++) {
+    collect();
+    await turn();
+  }
+  return process.memoryUsage().heapUsed / MB;
+}
+
+function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
+  const { browsers, ...counts } = cdpmux;
+  return [
+    ...chrome.targets.map((target) => `Chrome still has the target ${target}`),
+    ...(chrome.contexts > 0 ? [`Chrome still has ${chrome.contexts} contexts`] : []),
+    ...(chrome.renderers > start.chrome.renderers
+      ? [`Chrome has ${chrome.renderers} renderers, ${start.chrome.renderers} at the start`]
+      : []),
+    ...(browsers !== 1 ? [`cdpmux has ${browsers} browsers`] : []),
+    ...Object.entries(counts)
+      .filter(([, count]) => count !== 0)
+      .map(([name, count]) => `cdpmux still has ${name}: ${count}`),
+    ...(timers > start.timers ? [`cdpmux has ${timers} timers, ${start.timers} at the start`] : []),
+  ];
+}
+
+function grown(warm: Moment, end: Moment, bound: number): string[] {
+  const by = end.heapMb - warm.heapMb;
+  return by > bound ? [`cdpmux's heap grew by ${by.toFixed(1)} MB, more than ${bound}`] : [];
+}
+
+function summary(errors: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const error of errors) counts.set(error, (counts.get(error) ?? 0) + 1);
+  return [...counts].map(([error, count]) => `${count} times: ${error}`);
+}

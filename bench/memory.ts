@@ -1,0 +1,131 @@
+import puppeteer from 'puppeteer-core';
+import type { Browser } from 'puppeteer-core';
+
+import { needsNoSandbox } from '../src/chrome/container.js';
+import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import { startCdpmux } from './cdpmux.js';
+import type { Closers } from './closers.js';
+import { startDirect } from './direct-chrome.js';
+import { singleRatio } from './figures.js';
+import type { Figure } from './figures.js';
+import { settledSize } from './resident.js';
+import { openSite } from './site.js';
+
+/** What the memory suite is given. */
+export interface MemoryOptions {
+  readonly executable: ChromeExecutable;
+  readonly clients: number;
+  readonly closers: Closers;
+}
+
+/**
+ * What a number of clients with one page each take: in one Chrome through cdpmux (its own process included), and in a
+ * Chrome each. One after the other, since whatever runs beside would share the program's pages and look smaller.
+ */
+export async function memory(options: MemoryOptions): Promise<Figure[]> {
+  const { executable, clients } = options;
+  const shared = await together(options);
+  const apart = await each(options, ownFlags);
+  const usual = await each(options, puppeteersFlags);
+  const figure = (name: string, unit: string, direct: number, cdpmux: number): Figure => ({
+    suite: 'memory',
+    name,
+    unit,
+    direct,
+    cdpmux,
+    ratio: singleRatio(cdpmux / direct),
+  });
+  const size = figure(
+    `${clients} clients, a page each; direct: a Chrome each, same flags`,
+    'MB',
+    apart.mb,
+    shared.mb,
+  );
+  const isShell = executable.kind === 'shell';
+  return [
+    { ...size, target: { of: 'ratio', relation: '<=', value: isShell ? 0.3 : 0.2 } },
+    ...(isShell && clients === 20
+      ? [{ ...size, name: 'the same, in all', target: { of: 'cdpmux', relation: '<=', value: 600 } } as const]
+      : []),
+    figure('direct: a Chrome each, by puppeteer.launch', 'MB', usual.mb, shared.mb),
+    figure('processes; direct: same flags', 'processes', apart.processes, shared.processes),
+  ];
+}
+
+type Size = Awaited<ReturnType<typeof settledSize>>;
+
+async function together({ executable, clients, closers }: MemoryOptions): Promise<Size> {
+  const started: (() => Promise<void>)[] = [];
+  try {
+    const site = await openSite();
+    started.push(closers.add(() => site.close()));
+    const cdpmux = await startCdpmux(executable);
+    started.push(closers.add(() => cdpmux.close()));
+    for (let i = 0; i < clients; i++) {
+      const browser = await puppeteer.connect({ browserWSEndpoint: cdpmux.wsUrl });
+      started.push(() => browser.disconnect());
+      await visit(browser, site.url);
+    }
+    return await settledSize([cdpmux.pid]);
+  } finally {
+    for (const close of started.reverse()) await close();
+  }
+}
+
+/** A Chrome of one's own, and a client of it. */
+interface OwnChrome {
+  readonly browser: Browser;
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+type Launch = (executable: ChromeExecutable) => Promise<OwnChrome>;
+
+async function each({ executable, clients, closers }: MemoryOptions, launch: Launch): Promise<Size> {
+  const started: (() => Promise<void>)[] = [];
+  try {
+    const site = await openSite();
+    started.push(closers.add(() => site.close()));
+    const pids: number[] = [];
+    for (let i = 0; i < clients; i++) {
+      const chrome = await launch(executable);
+      started.push(closers.add(() => chrome.close()));
+      pids.push(chrome.pid);
+      await visit(chrome.browser, site.url);
+    }
+    return await settledSize(pids);
+  } finally {
+    for (const close of started.reverse()) await close();
+  }
+}
+
+async function ownFlags(executable: ChromeExecutable): Promise<OwnChrome> {
+  const chrome = await startDirect(executable, { startupPage: true });
+  try {
+    const browser = await puppeteer.connect({ browserWSEndpoint: chrome.wsUrl });
+    const close = async (): Promise<void> => {
+      await browser.disconnect();
+      await chrome.close();
+    };
+    return { browser, pid: chrome.pid, close };
+  } catch (error) {
+    await chrome.close();
+    throw error;
+  }
+}
+
+async function puppeteersFlags({ path, kind, env }: ChromeExecutable): Promise<OwnChrome> {
+  const browser = await puppeteer.launch({
+    executablePath: path,
+    headless: kind === 'shell' ? 'shell' : true,
+    args: (await needsNoSandbox()) ? ['--no-sandbox'] : [],
+    env: { ...process.env, ...env },
+  });
+  return { browser, pid: browser.process()?.pid ?? -1, close: () => browser.close() };
+}
+
+async function visit(browser: Browser, url: string): Promise<void> {
+  const [page] = await browser.pages();
+  if (!page) throw new Error('a browser started without a page');
+  await page.goto(url);
+}

@@ -1,0 +1,174 @@
+import type { Histogram } from 'hdr-histogram-js';
+
+import { durations, median, percentile, ratios, record } from './figures.js';
+import type { Figure, Spread, Target } from './figures.js';
+import { RawClient } from './raw-client.js';
+
+/** A page and the socket over which it is reached. */
+interface Side {
+  readonly client: RawClient;
+  readonly sessionId: string;
+  readonly latency: Histogram;
+  readonly p50: number[];
+  readonly p99: number[];
+  readonly throughput: number[];
+  readonly large: number[];
+}
+
+const DEPTH = 64;
+const LARGE_BYTES = 1e7;
+const SMALL = '{"expression":"1"}';
+const LARGE = `{"expression":"'x'.repeat(${LARGE_BYTES})","returnByValue":true}`;
+/** A round measures one thing for so long on each side, ms: short, so that a change in the machine's load meets both. */
+const SLICE = 60;
+/** Slices for each large result, which takes as long as several of them. */
+const SLICES = 3;
+
+/** What the wire suite is given. */
+export interface WireOptions {
+  readonly directUrl: string;
+  readonly cdpmuxUrl: string;
+  /** A plain TCP proxy in front of the direct Chrome, as a control. */
+  readonly haproxyUrl?: string;
+  readonly seconds: number;
+}
+
+/** Latency one at a time, throughput at a depth of 64, and a large result, of `Runtime.evaluate` in a page. */
+export async function wire(options: WireOptions): Promise<Figure[]> {
+  const sides: Side[] = [];
+  try {
+    for (const url of [options.directUrl, options.cdpmuxUrl, options.haproxyUrl]) {
+      if (url !== undefined) sides.push(await open(url));
+    }
+    const [direct, cdpmux, haproxy] = sides;
+    if (!direct || !cdpmux) throw new Error('two sides are needed');
+    for (const side of sides) await warmUp(side);
+    const end = performance.now() + options.seconds * 1000;
+    do {
+      // whoever comes first meets what the round before left behind
+      sides.reverse();
+      for (let i = 0; i < SLICES; i++) {
+        for (const side of sides) await latency(side);
+        for (const side of sides) await throughput(side);
+      }
+      for (const side of sides) await large(side);
+    } while (performance.now() < end);
+    return [...compare(direct, cdpmux, true), ...(haproxy ? compare(direct, haproxy, false) : [])];
+  } finally {
+    for (const { client } of sides) client.close();
+  }
+}
+
+async function open(url: string): Promise<Side> {
+  const client = await RawClient.connect(url);
+  const { targetId } = await client.request<{ targetId: string }>('Target.createTarget', {
+    url: 'about:blank',
+  });
+  const { sessionId } = await client.request<{ sessionId: string }>('Target.attachToTarget', {
+    targetId,
+    flatten: true,
+  });
+  return { client, sessionId, latency: durations(), p50: [], p99: [], throughput: [], large: [] };
+}
+
+async function warmUp(side: Side): Promise<void> {
+  await pump(side, 500);
+  for (let i = 0; i < 200; i++) await evaluate(side, SMALL);
+  await evaluate(side, LARGE);
+}
+
+function evaluate({ client, sessionId }: Side, params: string): Promise<Buffer> {
+  return client.wait((done) => client.send('Runtime.evaluate', params, sessionId, done));
+}
+
+async function latency(side: Side): Promise<void> {
+  const slice = durations();
+  const end = performance.now() + SLICE;
+  for (let start = performance.now(); start < end;) {
+    await evaluate(side, SMALL);
+    const now = performance.now();
+    record(slice, now - start);
+    start = now;
+  }
+  side.p50.push(percentile(slice, 50));
+  side.p99.push(percentile(slice, 99));
+  side.latency.add(slice);
+}
+
+async function throughput(side: Side): Promise<void> {
+  side.throughput.push(await pump(side, SLICE));
+}
+
+/** Keeps 64 commands on their way for that long; gives the commands per second until the last reply. */
+function pump({ client, sessionId }: Side, ms: number): Promise<number> {
+  return client.wait((done) => {
+    const start = performance.now();
+    let sent = 0;
+    let answered = 0;
+    const send = (): void => {
+      sent++;
+      client.send('Runtime.evaluate', SMALL, sessionId, onReply);
+    };
+    const onReply = (): void => {
+      answered++;
+      const elapsed = performance.now() - start;
+      if (elapsed < ms) send();
+      else if (answered === sent) done((answered / elapsed) * 1000);
+    };
+    for (let i = 0; i < DEPTH; i++) send();
+  });
+}
+
+async function large(side: Side): Promise<void> {
+  const start = performance.now();
+  const { length } = await evaluate(side, LARGE);
+  if (length < LARGE_BYTES) throw new Error(`the large result has ${length} bytes only`);
+  side.large.push(LARGE_BYTES / 1e3 / (performance.now() - start));
+}
+
+function compare(direct: Side, other: Side, isCdpmux: boolean): Figure[] {
+  const figure = (
+    name: string,
+    unit: string,
+    values: [direct: number, other: number],
+    ratio: Spread,
+    target?: Omit<Target, 'of'>,
+  ): Figure => ({
+    suite: 'wire',
+    name: isCdpmux ? name : `${name} (HAProxy for cdpmux)`,
+    unit,
+    direct: values[0],
+    cdpmux: values[1],
+    ratio,
+    ...(isCdpmux && target && { target: { of: 'ratio', ...target } }),
+  });
+  const pooled = (percent: number): [number, number] => [
+    percentile(direct.latency, percent) * 1000,
+    percentile(other.latency, percent) * 1000,
+  ];
+  const medians = (key: 'throughput' | 'large'): [number, number] => [
+    median(direct[key]),
+    median(other[key]),
+  ];
+  return [
+    figure('p50, one at a time', 'µs', pooled(50), ratios(other.p50, direct.p50), {
+      relation: '<=',
+      value: 1.35,
+    }),
+    figure('p99, one at a time', 'µs', pooled(99), ratios(other.p99, direct.p99)),
+    figure(
+      'throughput, 64 at a time',
+      'commands/s',
+      medians('throughput'),
+      ratios(other.throughput, direct.throughput),
+      {
+        relation: '>=',
+        value: 0.95,
+      },
+    ),
+    figure('result of 10 MB', 'MB/s', medians('large'), ratios(other.large, direct.large), {
+      relation: '>=',
+      value: 1,
+    }),
+  ];
+}
