@@ -47,7 +47,6 @@ export const CONTAINER_START = 8;
 const CONTAINER_STOP = 1;
 
 const NO_MEMBERS: readonly ChromeMember[] = [];
-const noString: Pick<ChromeValue, 'string' | 'members'> = { string: '', members: NO_MEMBERS };
 
 type Token =
   '{' | '}' | '[' | ']' | ',' | ':' | 'string' | 'number' | 'true' | 'false' | 'null' | 'invalid' | 'end';
@@ -90,10 +89,10 @@ class Parser {
     const token = this.#next();
     switch (token) {
       case 'null':
-        return { type: 'null', text: 'null', size: 1, ...noString };
+        return plain('null', 'null', 1);
       case 'true':
       case 'false':
-        return { type: 'boolean', text: token, size: 1, ...noString };
+        return plain('boolean', token, 1);
       case 'number':
         return this.#number();
       case 'string':
@@ -115,8 +114,8 @@ class Parser {
     const text = this.#bytes.toString('latin1', this.#start, this.#end);
     const value = Number(text);
     if (!Number.isFinite(value)) fail('invalid number', this.#start);
-    if ((value | 0) !== value) return { type: 'double', text, size: 9, ...noString };
-    return { type: 'int32', text, size: headSize(value < 0 ? -1 - value : value), ...noString };
+    if ((value | 0) !== value) return plain('double', text, 9);
+    return plain('int32', text, headSize(value < 0 ? -1 - value : value));
   }
 
   #string(): ChromeValue {
@@ -145,7 +144,7 @@ class Parser {
         if (token === ']') fail('unexpected array end', this.#start);
       } else if (token !== ']') fail('comma or array end expected', this.#start);
     }
-    return { type: 'array', text: `[${texts.join(',')}]`, size, ...noString };
+    return plain('array', `[${texts.join(',')}]`, size);
   }
 
   #object(enclosing: number): ChromeValue {
@@ -216,6 +215,10 @@ class Parser {
   }
 }
 
+function plain(type: ChromeValue['type'], text: string, size: number): ChromeValue {
+  return { type, text, size, string: '', members: NO_MEMBERS };
+}
+
 function fail(what: string, position: number): never {
   // eslint-disable-next-line @typescript-eslint/only-throw-error -- it never leaves this file, and needs no stack
   throw new ChromeJsonError(what, position);
@@ -232,6 +235,13 @@ function constantEnd(bytes: Buffer, at: number, text: string): number {
   if (at + last >= bytes.length || bytes.toString('latin1', at, at + last) !== text.slice(0, last)) return -1;
   return at + last + 1;
 }
+
+const NO_ESCAPE = 255;
+/** How many hexadecimal digits belong to the escape of each letter. */
+const escapeDigits = new Uint8Array(256).fill(NO_ESCAPE);
+for (const letter of Buffer.from('\\/bfnrtv"')) escapeDigits[letter] = 0;
+escapeDigits[0x75] = 4;
+escapeDigits[0x78] = 2;
 
 /** The end of the string token at `at`, or -1; `\x41` is a token, and fails only when it is decoded. */
 function stringEnd(bytes: Buffer, at: number): number {

@@ -24,7 +24,7 @@ const SESSION = Buffer.from('"sessionId"');
  * `scan` took, until the next.
  */
 export class CommandScanner {
-  /** The command's id, an int32. */
+  /** The command's id, an int32; negative ones are legal. Chrome refuses one that is in flight in a page (-32600). */
   id = 0;
   /** Byte range of the id's text. */
   idStart = -1;

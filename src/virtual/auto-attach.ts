@@ -24,6 +24,6 @@ export class AutoAttach {
 
   /** Detaches everything; a page that waits would wait for ever. */
   releaseAll(): void {
-    for (const session of this.sessions.values()) this.root.release(session.id, true);
+    for (const session of this.sessions.values()) this.root.release(session.id, session.waiting);
   }
 }

@@ -35,6 +35,8 @@ export class ClientSession implements EventSink {
   readonly children = new Set<ClientSession>();
   discovery: Discovery | undefined;
   autoAttach: AutoAttach | undefined;
+  /** Its target waits for this session's `Runtime.runIfWaitingForDebugger`. */
+  waiting = false;
 
   constructor(origin: SessionOrigin) {
     this.id = origin.id;

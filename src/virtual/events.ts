@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import type { MessageScanner } from '../cdp/message-scanner.js';
+import { letGo } from './let-go.js';
 import type { ClientSession } from './client-session.js';
 
 /** What Chrome says in a client's session about targets, downloads and frames: kept in mind, and filtered. */
@@ -35,11 +36,7 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
   const owner = virtual.host.ownerOf(targetInfo);
   const isForeign = targetInfo.browserContextId === undefined ? session.isBrowser : owner !== virtual;
   if (isForeign) {
-    const { upstream } = virtual.host;
-    if (event.waitingForDebugger) {
-      upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId);
-    }
-    upstream.call('Target.detachFromTarget', { sessionId: event.sessionId }, session.id);
+    letGo(virtual.host.upstream, event.sessionId, session.id, event.waitingForDebugger);
     return false;
   }
   client.adopt(session, event, session.id);

@@ -3,6 +3,7 @@ import { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import { Discovery } from './discovery.js';
 import { forwardMasked, guarded, isIdLike, objectParams, refuse, type Rule, type Unchecked } from './rule.js';
+import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
 import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
 
@@ -29,9 +30,10 @@ const detachFromTarget: Rule = (session, incoming) => {
   const { sessionId } = params;
   const child = typeof sessionId === 'string' ? host.session(sessionId) : undefined;
   if (child?.client === client && child.parent === session) {
-    // Detaching does not resume a page that waits for its debugger.
-    host.upstream.call('Runtime.runIfWaitingForDebugger', undefined, child.id);
-    client.forwardChanged(session, incoming, { sessionId }, { to: child.holder });
+    if (child.waiting) {
+      letGo(host.upstream, child.id, child.holder, true);
+      client.reply(session, incoming.scan.id, {});
+    } else client.forwardChanged(session, incoming, { sessionId }, { to: child.holder });
   } else if (isIdLike(sessionId)) forwardMasked(session, incoming, params, 'sessionId', sessionId);
   else guarded('targetId')(session, incoming);
 };
@@ -128,7 +130,13 @@ function invalid(session: ClientSession, id: number): void {
   session.client.refuse(session, id, { code: CdpCode.invalidParams, message: 'Invalid parameters' });
 }
 
+const runIfWaitingForDebugger: Rule = (session, incoming) => {
+  session.waiting = false;
+  session.client.forward(session, incoming);
+};
+
 export const attachRules: Record<string, Rule> = {
+  'Runtime.runIfWaitingForDebugger': runIfWaitingForDebugger,
   'Target.attachToTarget': attachToTarget,
   'Target.detachFromTarget': detachFromTarget,
   'Target.setDiscoverTargets': setDiscoverTargets,

@@ -3,6 +3,7 @@ import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
 import type { TargetFilter } from './target-filter.js';
+import { letGo } from './let-go.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -70,10 +71,9 @@ export class SharedRoot implements EventSink {
     );
   }
 
-  /** Lets a target go that this root holds. Detaching alone would not resume it. */
+  /** Lets a target go that this root holds. */
   release(sessionId: string, waiting: boolean): void {
-    if (waiting) this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, sessionId);
-    this.#upstream.call('Target.detachFromTarget', { sessionId }, this.sessionId);
+    letGo(this.#upstream, sessionId, this.sessionId, waiting);
   }
 
   onEvent(message: Buffer, scan: MessageScanner): void {
@@ -103,6 +103,7 @@ export class SharedRoot implements EventSink {
     autoAttach.sessions.set(targetInfo.targetId, child);
     session.emit('Target.attachedToTarget', { ...event, waitingForDebugger: hold });
     if (!hold && event.waitingForDebugger) {
+      child.waiting = false;
       this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId);
     }
   }

@@ -149,6 +149,7 @@ export class VirtualClient implements ReplySink {
       holder,
       hidden: false,
     });
+    session.waiting = event.waitingForDebugger;
     host.addSession(session);
     return session;
   }
