@@ -1,5 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
-import { targetCrashed } from '../cdp/errors.js';
+import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
@@ -151,7 +151,11 @@ export class VirtualHost implements EventSink {
   /** Chrome ended a session that a client got from a shared root. */
   onDetached(event: Protocol.Target.DetachedFromTargetEvent): void {
     const session = this.#sessions.get(event.sessionId);
-    if (!session) return;
+    if (!session) {
+      // Nobody's: it was being let go, and Chrome will not answer what was asked in it.
+      this.upstream.failSession(event.sessionId, sessionNotFound);
+      return;
+    }
     this.removeSession(session);
     session.parent?.emit('Target.detachedFromTarget', event);
   }
