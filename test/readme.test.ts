@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+
+const snippetsDir = new URL('../dist/readme/', import.meta.url);
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const snippets = [...readme.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code ?? '');
+
+async function startAsReadmeSays(): Promise<ChildProcess> {
+  const main = new URL('../dist/proxy/main.js', import.meta.url).pathname;
+  const cdpmux = spawn(process.execPath, [main, 'serve'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: cdpmux.stdout })) {
+    if (line.includes('ws://127.0.0.1:9222/')) return cdpmux;
+  }
+  throw new Error('cdpmux did not start on its default port');
+}
+
+describe('README', () => {
+  let cdpmux: ChildProcess;
+
+  beforeAll(async () => {
+    await mkdir(snippetsDir, { recursive: true });
+    cdpmux = await startAsReadmeSays();
+  }, 60_000);
+
+  afterAll(async () => {
+    const gone = once(cdpmux, 'exit');
+    cdpmux.kill('SIGTERM');
+    await gone;
+    await rm(snippetsDir, { recursive: true });
+  }, 30_000);
+
+  it('has a snippet for each of three clients', () => {
+    expect(snippets).toHaveLength(3);
+  });
+
+  it.each(
+    snippets.map((code, index) => ({ index, code, prints: /console\.log\(.*\/\/ (.*)/.exec(code)?.[1] })),
+  )(
+    'snippet $index prints "$prints"',
+    async ({ index, code, prints }) => {
+      const file = new URL(`snippet-${index}.mjs`, snippetsDir);
+      await writeFile(file, code);
+      const child = spawn(process.execPath, [file.pathname], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [printed, [code_]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+      expect({ printed, code: code_ as unknown }).toEqual({ printed: `${prints}\n`, code: 0 });
+    },
+    60_000,
+  );
+});
