@@ -6,6 +6,7 @@ import { forwardMasked, guarded, isIdLike, objectParams, refuse, type Rule, type
 import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
 import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
+import { paramsOf, type Incoming } from './virtual-client.js';
 
 const flatOnly = refuse('messages inside messages escape its checks; attach with "flatten":true instead.');
 
@@ -38,39 +39,42 @@ const detachFromTarget: Rule = (session, incoming) => {
   else guarded('targetId')(session, incoming);
 };
 
-const setDiscoverTargets: Rule = (session, { scan, ...incoming }) => {
+const setDiscoverTargets: Rule = (session, incoming) => {
   const { client } = session;
   const { virtual } = client;
-  const params = objectParams({ scan, ...incoming });
-  const filter = filterOf(params, [{ type: 'browser', exclude: true }, { type: 'tab', exclude: true }, {}]);
-  if (typeof params['discover'] !== 'boolean' || !filter) {
-    invalid(session, scan.id);
-  } else if (params['discover']) {
+  const params = objectParams(incoming);
+  const filter = filterOf(params, defaultFilter);
+  const { discover } = params;
+  if (typeof discover !== 'boolean' || !filter || (!discover && isGiven(params))) {
+    letChromeRefuse(session, incoming);
+    return;
+  }
+  if (discover) {
     session.discovery ??= new Discovery(session, filter);
     client.discoverers.add(session);
     session.discovery.start(filter, virtual.browserTarget, virtual.targets());
-    client.reply(session, scan.id, {});
-  } else if (params['filter'] !== undefined) {
-    const message = 'Filter should not be present when disabling';
-    client.refuse(session, scan.id, { code: CdpCode.invalidParams, message });
   } else {
     session.discovery = undefined;
     client.discoverers.delete(session);
-    client.reply(session, scan.id, {});
   }
+  client.reply(session, incoming.scan.id, {});
 };
 
 const setAutoAttach: Rule = (session, incoming) => {
-  const { client } = session;
+  const { client, isBrowser } = session;
   const { id } = incoming.scan;
   const params = objectParams(incoming);
   const { autoAttach, waitForDebuggerOnStart, flatten } = params;
   const filter = filterOf(params, defaultFilter);
-  if (typeof autoAttach !== 'boolean' || typeof waitForDebuggerOnStart !== 'boolean' || !filter) {
-    invalid(session, id);
+  const isValid =
+    typeof autoAttach === 'boolean' &&
+    typeof waitForDebuggerOnStart === 'boolean' &&
+    (flatten === undefined || typeof flatten === 'boolean');
+  if (!isValid || !filter || (!autoAttach && isGiven(params)) || (isBrowser && flatten !== true)) {
+    letChromeRefuse(session, incoming);
   } else if (autoAttach && flatten !== true) {
     flatOnly(session, incoming);
-  } else if (!session.isBrowser) {
+  } else if (!isBrowser) {
     // Below a target Chrome attaches only to what belongs to it.
     client.forward(session, incoming);
   } else if (autoAttach) {
@@ -126,8 +130,14 @@ function filterOf(params: Unchecked, otherwise: TargetFilter): TargetFilter | un
   return filter.every(isEntry) ? (filter as TargetFilter) : undefined;
 }
 
-function invalid(session: ClientSession, id: number): void {
-  session.client.refuse(session, id, { code: CdpCode.invalidParams, message: 'Invalid parameters' });
+/** Whether there is a filter with something in it, which only goes with switching on. */
+function isGiven({ filter }: Unchecked): boolean {
+  return Array.isArray(filter) && filter.length > 0;
+}
+
+/** Chrome finds the words for what is wrong; it gets exactly what was judged here, so that it can't judge otherwise. */
+function letChromeRefuse(session: ClientSession, incoming: Incoming): void {
+  session.client.forwardChanged(session, incoming, paramsOf(incoming));
 }
 
 const runIfWaitingForDebugger: Rule = (session, incoming) => {
