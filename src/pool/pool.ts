@@ -37,6 +37,8 @@ export class Pool<R> {
   readonly #queue: PQueue;
   /** Added when a launch begins, taken off when it failed or its resource is lost. */
   readonly #slots = new Set<Slot<R>>();
+  /** Who waits: added when one comes, taken off when its turn comes or it gives up. */
+  readonly #waits = new Set<AbortController>();
   #state: 'open' | 'closing' = 'open';
 
   constructor(factory: Factory<R>, options: PoolOptions) {
@@ -88,7 +90,9 @@ export class Pool<R> {
         waited.abort(new CdpmuxError('ABORTED', 'The client went away while it waited.'));
       signal.addEventListener('abort', abort);
       if (signal.aborted) abort();
+      this.#waits.add(waited);
       const arrived = (): void => {
+        this.#waits.delete(waited);
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
       };
@@ -114,7 +118,8 @@ export class Pool<R> {
   /** Takes nobody new, closes every resource; launches under way are closed as they arrive. */
   async close(deadline: number): Promise<void> {
     this.#state = 'closing';
-    this.#queue.clear();
+    // Clearing the queue would leave those who wait without an answer.
+    for (const waited of [...this.#waits]) waited.abort(closing());
     await Promise.all(
       [...this.#slots].map(async (slot) => {
         const resource = await ready(slot).catch(() => undefined);
@@ -126,15 +131,20 @@ export class Pool<R> {
 
   /** Runs for as long as the place is taken, since that is what the queue counts. */
   async #serve(give: (lease: Lease<R>) => void): Promise<void> {
-    if (this.#state === 'closing') throw closing();
+    this.#mustBeOpen();
     const slot = this.#place();
     slot.used++;
     try {
       const resource = await ready(slot);
+      this.#mustBeOpen();
       await new Promise<void>((release) => give({ resource, release }));
     } finally {
       slot.used--;
     }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state === 'closing') throw closing();
   }
 
   /** The least used slot, or a new one while all are busy and there may be more. */

@@ -1,0 +1,381 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Pool, type Factory, type Lease, type PoolOptions } from '../src/pool/pool.js';
+
+/** A launch that the test decides about. */
+interface Launch {
+  readonly name: string;
+  succeed(): void;
+  fail(error: Error): void;
+}
+
+/** Makes names; a test says when each launch ends, and how. */
+class TestFactory implements Factory<string> {
+  readonly launches: Launch[] = [];
+  readonly closed: string[] = [];
+  readonly #immediately: boolean;
+
+  constructor(immediately: boolean) {
+    this.#immediately = immediately;
+  }
+
+  create(): Promise<string> {
+    const name = `r${this.launches.length + 1}`;
+    return new Promise((resolve, reject) => {
+      const launch = { name, succeed: () => resolve(name), fail: reject };
+      this.launches.push(launch);
+      if (this.#immediately) launch.succeed();
+    });
+  }
+
+  close(resource: string): Promise<void> {
+    this.closed.push(resource);
+    return Promise.resolve();
+  }
+}
+
+const sizes: PoolOptions = { min: 0, max: 2, perResource: 2, maxWaiting: 3, timeout: 1_000 };
+const never = new AbortController().signal;
+
+function poolOf(options: Partial<PoolOptions> = {}, immediately = true) {
+  const factory = new TestFactory(immediately);
+  return { factory, pool: new Pool<string>(factory, { ...sizes, ...options }) };
+}
+
+/** Lets all that is already decided come through. */
+const settle = (): Promise<unknown> => jest.advanceTimersByTimeAsync(0);
+
+/** What became of a promise so far: its lease's resource, its error's code or message, or nothing yet. */
+function watch(acquiring: Promise<Lease<string>>): { outcome: string | undefined } {
+  const watched: { outcome: string | undefined } = { outcome: undefined };
+  acquiring.then(
+    ({ resource }) => (watched.outcome = resource),
+    (error: Error & { code?: string }) => (watched.outcome = error.code ?? error.message),
+  );
+  return watched;
+}
+
+/** Takes every place there is. */
+async function fill(pool: Pool<string>, places: number): Promise<Lease<string>[]> {
+  return Promise.all(Array.from({ length: places }, () => pool.acquire(never)));
+}
+
+describe('a pool', () => {
+  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] }));
+  afterEach(() => void jest.useRealTimers());
+
+  it('makes its smallest number at start, and no more', async () => {
+    const { factory, pool } = poolOf({ min: 2, max: 5 });
+    await pool.start();
+    expect(factory.launches).toHaveLength(2);
+    expect(pool.resources).toEqual(['r1', 'r2']);
+    expect(pool.leased).toBe(0);
+  });
+
+  it('rejects the start with what the first launch failed of', async () => {
+    const { factory, pool } = poolOf({ min: 1 }, false);
+    const started = expect(pool.start()).rejects.toThrow('no Chrome here');
+    factory.launches[0]!.fail(new Error('no Chrome here'));
+    await started;
+    expect(pool.resources).toEqual([]);
+  });
+
+  it('fills a resource before it makes another, and uses the emptiest of those that are there', async () => {
+    const { factory, pool } = poolOf();
+    const leases = await fill(pool, 3);
+    expect(leases.map(({ resource }) => resource)).toEqual(['r1', 'r1', 'r2']);
+    leases[0]!.release();
+    leases[1]!.release();
+    await settle();
+    expect((await pool.acquire(never)).resource).toBe('r1');
+    expect(factory.launches).toHaveLength(2);
+  });
+
+  it('gives the places of one launch to all who came while it was under way', async () => {
+    const { factory, pool } = poolOf({ max: 1 }, false);
+    const both = Promise.all([pool.acquire(never), pool.acquire(never)]);
+    factory.launches[0]!.succeed();
+    expect((await both).map(({ resource }) => resource)).toEqual(['r1', 'r1']);
+    expect(factory.launches).toHaveLength(1);
+  });
+
+  it('serves those who wait in the order in which they came', async () => {
+    const { pool } = poolOf();
+    const leases = await fill(pool, 4);
+    const served: number[] = [];
+    for (const nth of [1, 2, 3]) void pool.acquire(never).then(() => served.push(nth));
+    expect(pool.waiting).toBe(3);
+    for (const lease of leases.slice(0, 3)) {
+      lease.release();
+      await settle();
+    }
+    expect(served).toEqual([1, 2, 3]);
+    expect(pool.waiting).toBe(0);
+  });
+
+  it('serves the more urgent first, and equals in order', async () => {
+    const { pool } = poolOf({ maxWaiting: 4 });
+    const leases = await fill(pool, 4);
+    const served: string[] = [];
+    const come = (name: string, priority: number): void =>
+      void pool.acquire(never, undefined, priority).then(() => served.push(name));
+    come('normal 1', 1);
+    come('low', 0);
+    come('critical', 3);
+    come('normal 2', 1);
+    for (const lease of leases) {
+      lease.release();
+      await settle();
+    }
+    expect(served).toEqual(['critical', 'normal 1', 'normal 2', 'low']);
+  });
+
+  it('refuses at once when as many wait as may', async () => {
+    const { pool } = poolOf();
+    await fill(pool, 4);
+    const waiting = [1, 2, 3].map(() => watch(pool.acquire(never)));
+    await expect(pool.acquire(never)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    expect(waiting.map(({ outcome }) => outcome)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('lets one who does not want to wait in when there is a place, and refuses it when there is none', async () => {
+    const { pool } = poolOf();
+    const leases = await Promise.all([1, 2, 3, 4].map(() => pool.acquire(never, 0)));
+    await expect(pool.acquire(never, 0)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    leases[0]!.release();
+    await settle();
+    await expect(pool.acquire(never, 0)).resolves.toMatchObject({ resource: 'r1' });
+  });
+
+  it('lets one who does not want to wait have the launch that it needs', async () => {
+    const { factory, pool } = poolOf({}, false);
+    const first = watch(pool.acquire(never, 0));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(first.outcome).toBeUndefined();
+    factory.launches[0]!.succeed();
+    await settle();
+    expect(first.outcome).toBe('r1');
+  });
+
+  it('rejects whoever waits when the deadline passes, not before, and nobody else', async () => {
+    const { pool } = poolOf();
+    await fill(pool, 4);
+    const short = watch(pool.acquire(never, 300));
+    const long = watch(pool.acquire(never));
+    await jest.advanceTimersByTimeAsync(299);
+    expect(short.outcome).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(short.outcome).toBe('QUEUE_TIMEOUT');
+    expect(pool.waiting).toBe(1);
+    await jest.advanceTimersByTimeAsync(700);
+    expect(long.outcome).toBe('QUEUE_TIMEOUT');
+    expect(pool.waiting).toBe(0);
+  });
+
+  it('forgets one who goes while it waits, and gives the place to the next', async () => {
+    const { pool } = poolOf();
+    const leases = await fill(pool, 4);
+    const gone = new AbortController();
+    const first = watch(pool.acquire(gone.signal));
+    const second = watch(pool.acquire(never));
+    gone.abort();
+    await settle();
+    expect(first.outcome).toBe('ABORTED');
+    leases[0]!.release();
+    await settle();
+    expect(second.outcome).toBe('r1');
+  });
+
+  it('takes nobody who has gone before it came, and no place for it', async () => {
+    const { factory, pool } = poolOf();
+    await expect(pool.acquire(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(pool.leased).toBe(0);
+    expect(factory.launches).toHaveLength(0);
+  });
+
+  it('rejects all who waited for a launch that failed, and makes another for the next', async () => {
+    const { factory, pool } = poolOf({ max: 1 }, false);
+    const both = [watch(pool.acquire(never)), watch(pool.acquire(never))];
+    const third = watch(pool.acquire(never));
+    factory.launches[0]!.fail(new Error('does not start'));
+    await settle();
+    expect(both.map(({ outcome }) => outcome)).toEqual(['does not start', 'does not start']);
+    factory.launches[1]!.succeed();
+    await settle();
+    expect(third.outcome).toBe('r2');
+    expect(pool.leased).toBe(1);
+  });
+
+  it('replaces a lost resource down to its smallest number, and gives nobody the lost one', async () => {
+    const { factory, pool } = poolOf({ min: 1 });
+    await pool.start();
+    const lease = await pool.acquire(never);
+    pool.lost('r1');
+    await settle();
+    expect(pool.resources).toEqual(['r2']);
+    expect((await pool.acquire(never)).resource).toBe('r2');
+    expect(pool.leased).toBe(1);
+    lease.release();
+    await settle();
+    expect(pool.leased).toBe(1);
+    expect(factory.launches).toHaveLength(2);
+  });
+
+  it('counts the places on a lost resource until they are given back', async () => {
+    const { pool } = poolOf({ max: 1 });
+    const leases = await fill(pool, 2);
+    const waiting = watch(pool.acquire(never));
+    pool.lost('r1');
+    await settle();
+    expect(waiting.outcome).toBeUndefined();
+    leases[0]!.release();
+    await settle();
+    expect(waiting.outcome).toBe('r2');
+  });
+
+  it('frees a place once, however often its lease is released', async () => {
+    const { pool } = poolOf({ max: 1 });
+    const leases = await fill(pool, 2);
+    const waiting = [watch(pool.acquire(never)), watch(pool.acquire(never))];
+    leases[0]!.release();
+    leases[0]!.release();
+    await settle();
+    leases[0]!.release();
+    await settle();
+    expect(waiting.map(({ outcome }) => outcome)).toEqual(['r1', undefined]);
+    expect(pool.leased).toBe(2);
+  });
+
+  it('closes every resource, and takes nobody afterwards', async () => {
+    const { factory, pool } = poolOf();
+    await fill(pool, 3);
+    await pool.close(100);
+    expect(factory.closed.sort()).toEqual(['r1', 'r2']);
+    await expect(pool.acquire(never)).rejects.toMatchObject({ code: 'CLOSING' });
+    expect(pool.resources).toEqual([]);
+  });
+
+  it('tells those who wait when it closes', async () => {
+    const { pool } = poolOf();
+    await fill(pool, 4);
+    const waiting = [watch(pool.acquire(never)), watch(pool.acquire(never))];
+    await pool.close(100);
+    await settle();
+    expect(waiting.map(({ outcome }) => outcome)).toEqual(['CLOSING', 'CLOSING']);
+    expect(pool.waiting).toBe(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('closes a resource that arrives while it closes, and gives it to nobody', async () => {
+    const { factory, pool } = poolOf({}, false);
+    const acquiring = watch(pool.acquire(never));
+    const closing = pool.close(100);
+    await settle();
+    expect(factory.closed).toEqual([]);
+    factory.launches[0]!.succeed();
+    await closing;
+    await settle();
+    expect(factory.closed).toEqual(['r1']);
+    expect(acquiring.outcome).toBe('CLOSING');
+  });
+
+  it('makes no successor for what is lost while it closes', async () => {
+    const { factory, pool } = poolOf({ min: 1 });
+    await pool.start();
+    const closing = pool.close(100);
+    pool.lost('r1');
+    await closing;
+    expect(factory.launches).toHaveLength(1);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { pool } = poolOf();
+    const leases = await fill(pool, 4);
+    const last = pool.acquire(never);
+    leases[0]!.release();
+    (await last).release();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it.each([1, 2, 3])('keeps its promises in any order of things (seed %i)', async (seed) => {
+    const random = randomOf(seed);
+    const { factory, pool } = poolOf({ min: 1, max: 3, perResource: 3, maxWaiting: 5 }, false);
+    const live = new Map<string, number>();
+    const held: Lease<string>[] = [];
+    let undecided = 0;
+    let asked = 0;
+    let decided = 0;
+    const codes = new Set<string>();
+    const ask = (): void => {
+      const leaving = new AbortController();
+      asked++;
+      undecided++;
+      pool.acquire(leaving.signal, Math.floor(random() * 50), Math.floor(random() * 4)).then(
+        (lease) => {
+          undecided--;
+          decided++;
+          held.push(lease);
+          live.set(lease.resource, (live.get(lease.resource) ?? 0) + 1);
+        },
+        (error: Error & { code?: string }) => {
+          undecided--;
+          decided++;
+          codes.add(error.code ?? error.message);
+        },
+      );
+      if (random() < 0.1) leaving.abort();
+    };
+    const giveBack = (): void => {
+      const [lease] = held.splice(Math.floor(random() * held.length), 1);
+      if (!lease) return;
+      live.set(lease.resource, live.get(lease.resource)! - 1);
+      lease.release();
+    };
+    let launchesDecided = 0;
+    const decideLaunch = (): void => {
+      const launch = factory.launches[launchesDecided];
+      if (!launch) return;
+      launchesDecided++;
+      if (random() < 0.2) launch.fail(new Error('does not start'));
+      else launch.succeed();
+    };
+    const lose = (): void => {
+      const resource = pool.resources[Math.floor(random() * pool.resources.length)];
+      if (resource === undefined) return;
+      pool.lost(resource);
+      // whoever is on it ends, as virtual browsers do
+      for (const lease of held.filter((one) => one.resource === resource)) {
+        held.splice(held.indexOf(lease), 1);
+        lease.release();
+      }
+      live.delete(resource);
+    };
+    const steps = [ask, ask, ask, ask, giveBack, giveBack, decideLaunch, decideLaunch];
+    for (let step = 0; step < 1_000; step++) {
+      if (random() < 0.03) lose();
+      else steps[Math.floor(random() * steps.length)]!();
+      if (random() < 0.5) await jest.advanceTimersByTimeAsync(Math.floor(random() * 20));
+      expect(Math.max(0, ...live.values())).toBeLessThanOrEqual(3);
+      expect(pool.leased).toBeLessThanOrEqual(9);
+      expect(pool.waiting).toBeLessThanOrEqual(5);
+      expect(pool.resources.length).toBeLessThanOrEqual(3);
+    }
+    while (launchesDecided < factory.launches.length || undecided > 0 || held.length > 0) {
+      decideLaunch();
+      giveBack();
+      await jest.advanceTimersByTimeAsync(10);
+    }
+    expect(decided).toBe(asked);
+    expect([...codes].sort()).toEqual(['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'does not start'].sort());
+    expect(pool.leased).toBe(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+/** The same numbers from 0 to 1 for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
