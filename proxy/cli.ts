@@ -33,10 +33,9 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
       'PgBouncer for headless Chrome: many CDP clients, each alone in what looks like its own Chrome.',
     )
     .version(terminal.version)
-    .addHelpText('after', EXAMPLES)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
-  program
+  const serve = program
     .command('serve', { isDefault: true })
     .description('run the proxy (the default)')
     .option('--host <host>', 'address to listen on (listen.host)')
@@ -49,6 +48,7 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     .action((options: Flags & { config?: string }) => {
       flags = options;
     });
+  program.addHelpText('after', () => `\n${serve.helpInformation()}${EXAMPLES}`);
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {

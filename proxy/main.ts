@@ -42,7 +42,7 @@ async function serve(config: Config): Promise<void> {
     stopper.started(service, telemetry);
     await greet(service);
   } catch (error) {
-    if (stopper.stopping) return;
+    if (stopper.stopping) process.exit(0);
     process.stderr.write(`cdpmux could not start: ${explain(error, config)}\n`);
     process.exit(1);
   }
