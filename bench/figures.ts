@@ -19,6 +19,14 @@ export interface Figure {
   /** cdpmux by direct: the median over the rounds, and the quartles around it. */
   readonly ratio: Spread;
   readonly target?: Target;
+  /** What was measured in each round, in the unit above, for a closer look at the written figures. */
+  readonly series?: Series;
+}
+
+/** Values of both sides, measured side by side. */
+export interface Series {
+  readonly direct: readonly number[];
+  readonly cdpmux: readonly number[];
 }
 
 /** A median with its quartiles, of `rounds` values. */

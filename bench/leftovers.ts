@@ -7,9 +7,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { FrontDoor } from '../proxy/front-door/front-door.js';
-import { Mux } from '../src/index.js';
-import type { ChromeExecutable, MuxStats } from '../src/index.js';
+import { loadConfig } from '../proxy/config.js';
+import { Service } from '../proxy/service.js';
+import type { ChromeExecutable, Mux, MuxStats } from '../src/index.js';
 import type { Closers } from './closers.js';
 import { projectRoot } from './paths.js';
 import { openSite } from './site.js';
@@ -65,27 +65,20 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
   const site = await openSite();
   closers.add(() => site.close());
   const program = await withPort(executable, directory);
-  const mux = new Mux({
-    chrome: program,
+  const errors: string[] = [];
+  const settings = { 'browsers.min': 1, 'browsers.max': 1, 'browsers.kind': executable.kind };
+  const config = loadConfig({
+    flags: { chrome: program, port: '0', set: Object.entries(settings).map((pair) => pair.join('=')) },
+  });
+  const service = await Service.start(config, {
     env: { ...process.env, ...executable.env },
     tmpDir: directory,
-    browsers: { min: 1, max: 1, kind: executable.kind, virtualPerBrowser: 1000, upstreams: [] },
-    queue: { maxLength: 100, timeout: 30_000 },
-  });
-  closers.add(() => mux.close(5_000));
-  await mux.start();
-  const errors: string[] = [];
-  const door = await FrontDoor.listen({
-    mux,
-    host: '127.0.0.1',
-    port: 0,
-    allowedHosts: [],
-    limits: { message: 64 * MB, clientBuffer: 256 * MB },
     log: (level, message, fields) => {
       if (level === 'error') errors.push(`${message} ${JSON.stringify(fields)}`);
     },
   });
-  closers.add(() => door.close(0));
+  closers.add(() => service.close(5_000));
+  const { mux, door } = service;
   const truth = await TruthTeller.find(directory);
   closers.add(() => truth.close());
   const clients = fork(join(projectRoot, 'bench/cycles-client.mjs'), [door.webSocketUrl, site.url], {

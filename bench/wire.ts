@@ -1,7 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
 
 import { durations, median, percentile, ratios, record } from './figures.js';
-import type { Figure, Spread, Target } from './figures.js';
+import type { Figure, Series, Target } from './figures.js';
 import { RawClient } from './raw-client.js';
 
 /** A page and the socket over which it is reached. */
@@ -130,8 +130,8 @@ function compare(direct: Side, other: Side, isCdpmux: boolean): Figure[] {
   const figure = (
     name: string,
     unit: string,
-    values: [direct: number, other: number],
-    ratio: Spread,
+    values: readonly [direct: number, other: number],
+    series: Series,
     target?: Omit<Target, 'of'>,
   ): Figure => ({
     suite: 'wire',
@@ -139,36 +139,28 @@ function compare(direct: Side, other: Side, isCdpmux: boolean): Figure[] {
     unit,
     direct: values[0],
     cdpmux: values[1],
-    ratio,
+    ratio: ratios(series.cdpmux, series.direct),
     ...(isCdpmux && target && { target: { of: 'ratio', ...target } }),
+    series,
   });
-  const pooled = (percent: number): [number, number] => [
-    percentile(direct.latency, percent) * 1000,
-    percentile(other.latency, percent) * 1000,
-  ];
-  const medians = (key: 'throughput' | 'large'): [number, number] => [
-    median(direct[key]),
-    median(other[key]),
-  ];
-  return [
-    figure('p50, one at a time', 'µs', pooled(50), ratios(other.p50, direct.p50), {
-      relation: '<=',
-      value: 1.35,
-    }),
-    figure('p99, one at a time', 'µs', pooled(99), ratios(other.p99, direct.p99)),
-    figure(
-      'throughput, 64 at a time',
-      'commands/s',
-      medians('throughput'),
-      ratios(other.throughput, direct.throughput),
-      {
-        relation: '>=',
-        value: 0.95,
-      },
-    ),
-    figure('result of 10 MB', 'MB/s', medians('large'), ratios(other.large, direct.large), {
+  const latencies = (percent: 50 | 99, target?: Omit<Target, 'of'>): Figure => {
+    const key = `p${percent}` as const;
+    const inMicroseconds = (values: readonly number[]): number[] => values.map((ms) => ms * 1000);
+    const pooled = [direct, other].map(({ latency }) => percentile(latency, percent) * 1000);
+    const series = { direct: inMicroseconds(direct[key]), cdpmux: inMicroseconds(other[key]) };
+    return figure(`${key}, one at a time`, 'µs', [pooled[0] ?? NaN, pooled[1] ?? NaN], series, target);
+  };
+  const speeds = (name: string, unit: string, key: 'throughput' | 'large', value: number): Figure => {
+    const series = { direct: direct[key], cdpmux: other[key] };
+    return figure(name, unit, [median(series.direct), median(series.cdpmux)], series, {
       relation: '>=',
-      value: 1,
-    }),
+      value,
+    });
+  };
+  return [
+    latencies(50, { relation: '<=', value: 1.35 }),
+    latencies(99),
+    speeds('throughput, 64 at a time', 'commands/s', 'throughput', 0.95),
+    speeds('result of 10 MB', 'MB/s', 'large', 1),
   ];
 }
