@@ -67,11 +67,9 @@ export async function startChrome({ kind = testKind() }: { kind?: Kind } = {}): 
       // the group has already ended
     }
   };
-  process.once('exit', killGroup);
   const close = async (): Promise<void> => {
     killGroup();
     await gone;
-    process.off('exit', killGroup);
     // its last children may still be writing while the profile is removed
     await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };

@@ -12,7 +12,7 @@ export interface Site {
   /** The URL of a page of a tag at the other origin. */
   otherUrl(tag: string, page: string): string;
   /** Replaces the site's origins by `site:` and `other:`, so that results of two runs can be compared. */
-  plain(url: string): string;
+  readonly plain: (url: string) => string;
   /** All `name=value` pairs that browsers sent with requests for a tag's pages, sorted. */
   cookiesSent(tag: string): string[];
   close(): Promise<void>;

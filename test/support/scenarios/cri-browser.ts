@@ -23,8 +23,7 @@ export async function criBrowser(run: Run, at: Where): Promise<CriBrowser> {
   const client = await CDP({ ...at, target: webSocketDebuggerUrl, local: true });
   client.on('event', ({ method, params }) => watch.record(method, params));
   await watch.start({
-    send: (method, params) =>
-      (client.send as (method: string, params?: object) => Promise<unknown>)(method, params),
+    send: (method, params) => client.send(method as 'Target.getTargets', params ?? {}),
     on: () => undefined,
   });
   let browserContextId = '';
@@ -42,14 +41,11 @@ export async function criBrowser(run: Run, at: Where): Promise<CriBrowser> {
     ({ browserContextId } = await client.Target.createBrowserContext({}));
     const { targetId } = await client.Target.createTarget({ url: site.url(tag, 'empty'), browserContextId });
     const { sessionId } = await client.Target.attachToTarget({ targetId, flatten: true });
+    const loaded = `document.title==='empty of ${tag}'&&document.readyState==='complete'`;
+    // while the blank page gives way to the first document there is no script context
     await until(
       'the page to load',
-      async () =>
-        (await inPage(
-          client,
-          `document.title==='empty of ${tag}'&&document.readyState==='complete'`,
-          sessionId,
-        )) || undefined,
+      async () => (await inPage(client, loaded, sessionId).catch(() => false)) || undefined,
     );
     const fresh = await inPage(
       client,

@@ -3,7 +3,7 @@ import type { Protocol } from 'devtools-protocol';
 import { criBrowser } from './cri-browser.js';
 import { download, inPage, nextEvent, value } from './cri-session.js';
 import { readPng } from './png.js';
-import { until, type Run, type Scenario } from './scenario.js';
+import { inTurn, until, type Run, type Scenario } from './scenario.js';
 
 /** What chrome-remote-interface is told about where Chrome is. */
 export type Where = { host: string; port: number; alterPath?: (path: string) => string };
@@ -35,8 +35,9 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
   result['firstPage'] = await value(first, `location.href`);
   await first.close();
 
-  const target = await CDP.New({ ...at, url: site.url(tag, 'home') });
   const ear = await CDP.New({ ...at, url: site.url(tag, 'home') });
+  // the last, since in full Chrome a click in a page that is not in front is never answered
+  const target = await CDP.New({ ...at, url: site.url(tag, 'home') });
   const page = await CDP({ ...at, target: target.id });
   const listener = await CDP({ ...at, target: ear.id });
   try {
@@ -47,20 +48,20 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
       deviceScaleFactor: 1,
       mobile: false,
     });
-    Object.assign(result, {
-      target: { type: target.type, url: site.plain(target.url) },
-      clicks: await clicks(run, page),
-      popup: await popup(run, page, at),
-      frame: await frame(run, page),
-      screenshot: await screenshot(run, page),
-      pdf: await pdf(run, page),
-      intercepted: await intercepted(run, page),
-      exposed: await exposed(run, page),
-      cookies: await cookies(run, page),
-      storage: await storage(run, page),
-      worker: await worker(run, page),
-      serviceWorker: await serviceWorker(run, page, at),
-      download: await download(run, page, (params) => page.Page.setDownloadBehavior(params), 'Page'),
+    result['target'] = { type: target.type, url: site.plain(target.url) };
+    await inTurn(result, {
+      clicks: () => clicks(run, page),
+      popup: () => popup(run, page, at),
+      frame: () => frame(run, page),
+      screenshot: () => screenshot(run, page),
+      pdf: () => pdf(run, page),
+      intercepted: () => intercepted(run, page),
+      exposed: () => exposed(run, page),
+      cookies: () => cookies(run, page),
+      storage: () => storage(run, page),
+      worker: () => worker(run, page),
+      serviceWorker: () => serviceWorker(run, page, at),
+      download: () => download(run, page, (params) => page.Page.setDownloadBehavior(params), 'Page'),
     });
     if (browser !== undefined) result['browser'] = await browser.drive();
     await CDP.Activate({ ...at, id: target.id });
@@ -88,6 +89,15 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
     result['cookiesStay'] = held.cookies.map(({ name, value: text }) => `${name}=${text}`).sort();
     result['cookiesSent'] = site.cookiesSent(tag);
     if (browser !== undefined) result['browserEvents'] = browser.events();
+
+    if (withBrowser) {
+      await CDP.Close({ ...at, id: target.id });
+      await page.close();
+    }
+    await meet('half of them have left');
+    result['afterOthersLeft'] = withBrowser
+      ? await listing(run, at)
+      : [await clicks(run, page), await listing(run, at)];
   } finally {
     await page.close();
     await listener.close();
@@ -218,7 +228,8 @@ async function cookies({ site, tag }: Run, page: CDP.Client): Promise<unknown> {
   await goTo(page, site.url(tag, 'home'));
   await value(page, `void(document.cookie='script=${tag}; path=/')`);
   await page.Network.setCookie({ name: 'client', value: tag, url: site.origin, httpOnly: true });
-  await page.Network.setCookie({ name: 'short', value: tag, url: site.origin });
+  // in a page's session this falls on Chrome's default context, whatever context the page is in
+  await page.Storage.setCookies({ cookies: [{ name: 'short', value: tag, url: site.origin }] });
   const before = (await page.Storage.getCookies({})).cookies
     .map((each) => `${each.name}=${each.value}`)
     .sort();

@@ -1,44 +1,44 @@
 import { readFile } from 'node:fs/promises';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { readPng } from './png.js';
-import { until, type Run, type Scenario } from './scenario.js';
+import { inTurn, until, type Run, type Scenario } from './scenario.js';
 
-/** Playwright's `connectOverCDP` with the HTTP address. */
+/** Playwright's `connectOverCDP` with the HTTP address; stays to the end. */
 export const playwrightByUrl: Scenario = async (run) =>
-  drive(run, await chromium.connectOverCDP(run.endpoint.url));
+  drive(run, await chromium.connectOverCDP(run.endpoint.url), false);
 
-/** Playwright's `connectOverCDP` with the WebSocket address. */
+/** Playwright's `connectOverCDP` with the WebSocket address; leaves while others work on. */
 export const playwrightByWebSocket: Scenario = async (run) =>
-  drive(run, await chromium.connectOverCDP(run.endpoint.wsUrl));
+  drive(run, await chromium.connectOverCDP(run.endpoint.wsUrl), true);
 
-async function drive(run: Run, browser: Browser): Promise<Record<string, unknown>> {
+async function drive(run: Run, browser: Browser, leavesEarly: boolean): Promise<Record<string, unknown>> {
   const { site, tag, meet, watch } = run;
   const result: Record<string, unknown> = {};
   try {
     result['atFirst'] = listing(run, browser);
     const raw = await browser.newBrowserCDPSession();
-    await watch.start(raw as unknown as Parameters<typeof watch.start>[0]);
+    await watch.start(raw);
 
     const [context] = browser.contexts();
     if (context === undefined) throw new Error('no default context');
-    const page = await context.newPage();
-    await page.setViewportSize({ width: 640, height: 480 });
     const ear = await context.newPage();
     await ear.goto(site.url(tag, 'home'));
-    Object.assign(result, {
-      clicks: await clicks(run, page),
-      form: await form(run, page),
-      popup: await popup(run, page),
-      frame: await frame(run, page),
-      screenshot: await screenshot(run, page),
-      pdf: await pdf(run, page),
-      intercepted: await intercepted(run, context, page),
-      exposed: await exposed(run, context, page),
-      cookies: await cookies(run, context, page),
-      storage: await storage(run, page),
-      worker: await worker(run, page),
-      serviceWorker: await serviceWorker(run, context, page),
-      download: await download(run, page),
+    const page = await context.newPage();
+    await page.setViewportSize({ width: 640, height: 480 });
+    await inTurn(result, {
+      clicks: () => clicks(run, page),
+      form: () => form(run, page),
+      popup: () => popup(run, page),
+      frame: () => frame(run, page),
+      screenshot: () => screenshot(run, page),
+      pdf: () => pdf(run, page),
+      intercepted: () => intercepted(run, context, page),
+      exposed: () => exposed(run, context, page),
+      cookies: () => cookies(run, context, page),
+      storage: () => storage(run, page),
+      worker: () => worker(run, page),
+      serviceWorker: () => serviceWorker(run, context, page),
+      download: () => download(run, page),
     });
     const second = await browser.newContext({ viewport: { width: 320, height: 240 }, acceptDownloads: true });
     result['context'] = await otherContext(run, second);
@@ -64,6 +64,10 @@ async function drive(run: Run, browser: Browser): Promise<Record<string, unknown
       urls: watch.urls.map(site.plain),
       downloads: watch.downloads(),
     });
+
+    if (leavesEarly) await browser.close();
+    await meet('half of them have left');
+    if (!leavesEarly) result['afterOthersLeft'] = [await clicks(run, page), listing(run, browser)];
   } finally {
     await browser.close();
   }

@@ -4,7 +4,7 @@ import { inflateSync } from 'node:zlib';
 export interface Png {
   readonly width: number;
   readonly height: number;
-  pixel(x: number, y: number): [number, number, number];
+  readonly pixel: (x: number, y: number) => [number, number, number];
 }
 
 /** Reads an 8-bit RGB or RGBA PNG without interlacing, which is what Chrome's screenshots are. */

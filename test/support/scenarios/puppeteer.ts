@@ -10,15 +10,15 @@ import puppeteer, {
   type Page,
 } from 'puppeteer-core';
 import { readPng } from './png.js';
-import { until, type Run, type Scenario } from './scenario.js';
+import { inTurn, until, type Run, type Scenario } from './scenario.js';
 
-/** Puppeteer connected by `browserURL`; at the end it disconnects. */
+/** Puppeteer connected by `browserURL`; it stays to the end, and disconnects. */
 export const puppeteerByUrl: Scenario = async (run) => {
   const browser = await puppeteer.connect({ browserURL: run.endpoint.url, defaultViewport });
-  return drive(run, browser, () => browser.disconnect());
+  return drive(run, browser);
 };
 
-/** Puppeteer connected by `browserWSEndpoint`; at the end it closes its browser. */
+/** Puppeteer connected by `browserWSEndpoint`; it closes its browser while others work on. */
 export const puppeteerByWebSocket: Scenario = async (run) => {
   const browser = await puppeteer.connect({ browserWSEndpoint: run.endpoint.wsUrl, defaultViewport });
   return drive(run, browser, () => browser.close());
@@ -29,7 +29,7 @@ const defaultViewport = { width: 640, height: 480 };
 async function drive(
   run: Run,
   browser: Browser,
-  leave: () => Promise<void>,
+  leaveEarly?: () => Promise<void>,
 ): Promise<Record<string, unknown>> {
   const { site, tag, meet, watch } = run;
   const result: Record<string, unknown> = {};
@@ -37,25 +37,26 @@ async function drive(
     result['version'] = (await browser.version()).replace(/\/.*/, '');
     result['atFirst'] = await listing(run, browser);
     const raw = await browser.target().createCDPSession();
-    await watch.start(raw as unknown as Parameters<typeof watch.start>[0]);
+    await watch.start(raw);
 
-    const page = await browser.newPage();
     const ear = await browser.newPage();
     await ear.goto(site.url(tag, 'home'));
-    Object.assign(result, {
-      clicks: await clicks(run, page),
-      form: await form(run, page),
-      popup: await popup(run, page),
-      frame: await frame(run, page),
-      screenshot: await screenshot(run, page),
-      pdf: await pdf(run, page),
-      intercepted: await intercepted(run, page),
-      exposed: await exposed(run, page),
-      cookies: await cookies(run, browser, page),
-      storage: await storage(run, page),
-      worker: await worker(run, page),
-      serviceWorker: await serviceWorker(run, browser, page),
-      download: await download(run, page, raw),
+    // the last, since in full Chrome a click in a page that is not in front is never answered
+    const page = await browser.newPage();
+    await inTurn(result, {
+      clicks: () => clicks(run, page),
+      form: () => form(run, page),
+      popup: () => popup(run, page),
+      frame: () => frame(run, page),
+      screenshot: () => screenshot(run, page),
+      pdf: () => pdf(run, page),
+      intercepted: () => intercepted(run, page),
+      exposed: () => exposed(run, page),
+      cookies: () => cookies(run, browser, page),
+      storage: () => storage(run, page),
+      worker: () => worker(run, page),
+      serviceWorker: () => serviceWorker(run, browser, page),
+      download: () => download(run, page, raw),
     });
     const context = await browser.createBrowserContext();
     result['context'] = await otherContext(run, context);
@@ -81,8 +82,14 @@ async function drive(
       urls: watch.urls.map(site.plain),
       downloads: watch.downloads(),
     });
+
+    await leaveEarly?.();
+    await meet('half of them have left');
+    if (leaveEarly === undefined) {
+      result['afterOthersLeft'] = [await clicks(run, page), await listing(run, browser)];
+    }
   } finally {
-    await leave();
+    await browser.disconnect();
   }
   return result;
 }

@@ -18,7 +18,7 @@ export interface Run {
   /** Records what a raw session hears, for comparison with the others' records. */
   readonly watch: Watch;
   /** Waits until all scenarios that run together have come to this point. */
-  meet(point: string): Promise<void>;
+  readonly meet: (point: string) => Promise<void>;
 }
 
 /** Drives one client and tells what it saw, without ids, ports and times. */
@@ -35,6 +35,26 @@ export async function until<T>(
     if (found !== undefined) return found;
     if (Date.now() > deadline) throw new Error(`waited 10 s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Takes named steps one after the other into a result; one that takes longer than 20 s fails with its name. */
+export async function inTurn(
+  result: Record<string, unknown>,
+  steps: Record<string, () => Promise<unknown>>,
+): Promise<void> {
+  for (const [name, step] of Object.entries(steps)) {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('no end within 20 s')), 20_000);
+    });
+    try {
+      result[name] = await Promise.race([step(), late]);
+    } catch (error) {
+      throw new Error(`in step ${name}: ${String(error)}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
