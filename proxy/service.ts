@@ -31,6 +31,7 @@ export class Service {
         host: listen.host,
         port: listen.port,
         allowedHosts: listen.allowedHosts,
+        trustForwarded: listen.trustForwarded,
         limits,
         ...(admin.port !== undefined && { admin: { host: admin.host, port: admin.port } }),
         log,

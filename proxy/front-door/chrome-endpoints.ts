@@ -2,18 +2,28 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Mux, PageEntry } from '../../src/index.js';
+import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
 
 const json = 'application/json; charset=UTF-8';
-const html = 'text/html; charset=UTF-8';
+
+/** One request, read. */
+interface Call {
+  readonly method: string;
+  readonly name: string | undefined;
+  readonly query: string;
+  readonly address: PublicAddress;
+}
 
 /** Chrome's own HTTP endpoints (`/json/…`), answered as Chrome answers them, from a virtual browser. */
 export class ChromeEndpoints {
   readonly #mux: Mux;
-  #protocol: Promise<string> | undefined;
+  readonly #trustForwarded: boolean;
+  #protocol: Promise<Buffer> | undefined;
 
-  constructor(mux: Mux) {
+  constructor(mux: Mux, trustForwarded: boolean) {
     this.#mux = mux;
+    this.#trustForwarded = trustForwarded;
   }
 
   /** Answers a request for `/json…`. */
@@ -23,56 +33,60 @@ export class ChromeEndpoints {
     { path, name, query }: RequestPath,
   ): Promise<void> {
     const [, command = 'list', ...rest] = path.split('/').slice(1);
-    // Ids hold no slash; `/json/version/` is what Playwright asks for.
-    const id = decode(rest.join('/'));
-    const host = request.headers.host ?? `127.0.0.1:${request.socket.localPort ?? 0}`;
+    const address = publicAddress(request, this.#trustForwarded);
+    const call: Call = { method: request.method ?? 'GET', name, query, address };
     switch (command) {
+      // What follows is ignored by Chrome too: Playwright asks for `/json/version/`.
       case 'version':
-        return send(response, 200, json, pretty(await this.#version(host, name)));
-      case 'list': {
-        const browser = await this.#mux.named(name);
-        const entries = await browser.list(query === 'for_tab');
-        return send(response, 200, json, pretty(await this.#describe(entries, host)));
-      }
+        return answer(response, 200, pretty(await this.#version(call)));
+      case 'list':
+        return answer(response, 200, await this.#list(call));
       case 'protocol':
         this.#protocol ??= readProtocol();
-        return send(response, 200, json, await this.#protocol);
+        return answer(response, 200, await this.#protocol);
       case 'new':
-        return this.#new(request, response, { name, query, host });
+        return this.#new(response, call);
       case 'activate':
       case 'close':
-        return this.#act(response, command, id, name);
+        return this.#act(response, command, decode(rest.join('/')), name);
       default:
-        return send(response, 404, json, `Unknown command: ${command}`);
+        return answer(response, 404, `Unknown command: ${command}`);
     }
   }
 
-  async #version(host: string, name: string | undefined): Promise<object> {
+  async #version({ name, address: { scheme, host } }: Call): Promise<object> {
     const { product, protocolVersion, userAgent, jsVersion, revision } = await this.#mux.version();
     const webKit = /AppleWebKit\/(\S+)/.exec(userAgent)?.[1] ?? '537.36';
     return {
       Browser: product,
+      'File-Path-Style': process.platform === 'win32' ? 'windows' : 'posix',
       'Protocol-Version': protocolVersion,
       'User-Agent': userAgent,
       'V8-Version': jsVersion,
       'WebKit-Version': `${webKit} (${revision})`,
-      webSocketDebuggerUrl: `ws://${host}/devtools/browser/${this.#mux.mintId(name)}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/browser/${this.#mux.mintId(name)}`,
     };
   }
 
-  async #new(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { name, query, host }: { name: string | undefined; query: string; host: string },
-  ): Promise<void> {
-    if (request.method !== 'PUT') {
-      const text = `Using unsafe HTTP verb ${request.method ?? ''} to invoke /json/new. This action supports only PUT verb.`;
-      return send(response, 405, json, text);
-    }
+  async #list({ name, query, address }: Call): Promise<string> {
     const browser = await this.#mux.named(name);
-    const entry = await browser.open(query === '' ? 'about:blank' : decode(query), false);
-    const [described] = await this.#describe([entry], host);
-    return send(response, 200, json, pretty(described));
+    const entries = await browser.list(query.split('&').includes('for_tab'));
+    const described = await this.#describe(entries, address);
+    return `[ ${described.map((entry) => JSON.stringify(entry, undefined, 3)).join(', ')} ]\n`;
+  }
+
+  async #new(response: ServerResponse, { method, name, query, address }: Call): Promise<void> {
+    if (method.toUpperCase() !== 'PUT') {
+      const text = `Using unsafe HTTP verb ${method} to invoke /json/new. This action supports only PUT verb.`;
+      return answer(response, 405, text);
+    }
+    const parts = query.split('&');
+    const url = decode(parts.filter((part) => part !== 'for_tab').join('&'));
+    const browser = await this.#mux.named(name);
+    // Chrome, too, opens a blank page for what is no URL.
+    const entry = await browser.open(URL.canParse(url) ? url : 'about:blank', parts.includes('for_tab'));
+    const [described] = await this.#describe([entry], address);
+    answer(response, 200, pretty(described));
   }
 
   async #act(
@@ -83,28 +97,34 @@ export class ChromeEndpoints {
   ): Promise<void> {
     const browser = await this.#mux.named(name);
     const done = command === 'activate' ? await browser.activate(id) : await browser.closeTarget(id);
-    if (!done) return send(response, 404, json, `No such target id: ${id}`);
-    return send(response, 200, html, command === 'activate' ? 'Target activated' : 'Target is closing');
+    if (!done) return answer(response, 404, `No such target id: ${id}`);
+    answer(response, 200, command === 'activate' ? 'Target activated' : 'Target is closing');
   }
 
-  async #describe(entries: readonly PageEntry[], host: string): Promise<object[]> {
+  async #describe(entries: readonly PageEntry[], { scheme, host }: PublicAddress): Promise<object[]> {
     const { revision } = await this.#mux.version();
     return entries.map(({ id, type, title, url, parentId }) => ({
       description: '',
-      devtoolsFrontendUrl: `https://chrome-devtools-frontend.appspot.com/serve_rev/${revision}/inspector.html?ws=${host}/devtools/page/${id}`,
+      devtoolsFrontendUrl: `https://chrome-devtools-frontend.appspot.com/serve_rev/${revision}/inspector.html?${scheme}=${host}/devtools/page/${id}`,
       id,
       ...(parentId !== undefined && { parentId }),
       title,
       type,
       url,
-      webSocketDebuggerUrl: `ws://${host}/devtools/page/${id}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/page/${id}`,
     }));
   }
 }
 
 /** Answers with a text. */
-export function send(response: ServerResponse, status: number, type: string, body: string): void {
+export function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+}
+
+/** Chrome gives every answer, errors in plain text too, this type and this policy. */
+function answer(response: ServerResponse, status: number, body: string | Buffer): void {
+  response.setHeader('content-security-policy', "frame-ancestors 'none'");
+  send(response, status, json, body);
 }
 
 /** Chrome indents by three. */
@@ -113,7 +133,7 @@ function pretty(value: unknown): string {
 }
 
 /** The protocol as the `devtools-protocol` package ships it: a Chrome behind a pipe has no HTTP to ask. */
-async function readProtocol(): Promise<string> {
+async function readProtocol(): Promise<Buffer> {
   const require = createRequire(import.meta.url);
   const files = ['browser_protocol', 'js_protocol'].map((file) =>
     require.resolve(`devtools-protocol/json/${file}.json`),
@@ -121,8 +141,6 @@ async function readProtocol(): Promise<string> {
   const [browser, js] = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).map(
     (text) => JSON.parse(text) as { version: object; domains: object[] },
   );
-  return pretty({
-    version: browser?.version,
-    domains: [...(browser?.domains ?? []), ...(js?.domains ?? [])],
-  });
+  const domains = [...(browser?.domains ?? []), ...(js?.domains ?? [])];
+  return Buffer.from(pretty({ version: browser?.version, domains }));
 }

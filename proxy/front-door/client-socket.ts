@@ -9,6 +9,22 @@ const LONGEST_REASON = 123;
 /** How long a client may take to answer a close before its connection is dropped, ms. */
 const CLOSE_DEADLINE = 2_000;
 
+/** What `ws` closes with by itself, and what the one who reads it can do. */
+const reasons: Readonly<Record<number, string>> = {
+  1002: 'not a WebSocket frame as RFC 6455 has it',
+  1003: 'data of a kind that is not taken',
+  1007: 'a text message that is not UTF-8',
+  1008: 'a message in too many pieces',
+  1009: 'message too large: send less at once, or raise limits.message',
+};
+
+/** The WebSocket of a client: where `ws` closes because of what came, it gives a code only. */
+export class ExplainingWebSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? reasons[code ?? 0]);
+  }
+}
+
 /**
  * A client's WebSocket. Reading, pings and closing are `ws`'s; text frames are written to the stream here: what is
  * sent in one turn of the event loop leaves in one write, with none of the work that `ws` does for each message.
@@ -125,7 +141,9 @@ function writeHeader(buffer: Buffer, at: number, length: number): number {
 
 function shorten(reason: string): string {
   const bytes = Buffer.from(reason);
-  return bytes.length <= LONGEST_REASON
-    ? reason
-    : bytes.subarray(0, LONGEST_REASON - 3).toString('latin1') + '...';
+  if (bytes.length <= LONGEST_REASON) return reason;
+  let end = LONGEST_REASON - 3;
+  // Never half a character: what continues one begins with the bits 10.
+  while ((bytes[end]! & 0xc0) === 0x80) end--;
+  return `${bytes.toString('utf8', 0, end)}...`;
 }

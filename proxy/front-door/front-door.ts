@@ -1,17 +1,22 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Mux } from '../../src/index.js';
 import { CdpmuxError } from '../../src/index.js';
 import { ChromeEndpoints, send } from './chrome-endpoints.js';
 import { checkHost } from './guards.js';
 import type { Log } from './log.js';
+import { publicAddress } from './public-address.js';
 import { refuseRequest } from './refusal.js';
 import { readPath } from './request-path.js';
 import { UpgradeHandler } from './upgrade.js';
 
 const text = 'text/plain; charset=UTF-8';
 const json = 'application/json; charset=UTF-8';
+
+/** Enough for any client; one that sends its request byte by byte gets no more. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
 
 /** Where and how to listen. */
 export interface FrontDoorOptions {
@@ -21,6 +26,8 @@ export interface FrontDoorOptions {
   readonly port: number;
   /** Values of the Host header that are let in beside IP addresses and localhost. */
   readonly allowedHosts: readonly string[];
+  /** Whether a proxy in front sets `x-forwarded-host` and `x-forwarded-proto`. */
+  readonly trustForwarded: boolean;
   readonly limits: {
     /** Largest message of a client, bytes. */
     readonly message: number;
@@ -39,15 +46,20 @@ export class FrontDoor {
   readonly #admin: Server | undefined;
   readonly #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
+  /** All connections, upgraded ones too, which the server itself forgets; taken off when they close. */
+  readonly #sockets = new Set<Socket>();
 
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
-    this.#chrome = new ChromeEndpoints(options.mux);
-    this.#server = createServer((request, response) => void this.#answer(request, response, false));
-    this.#server.on('upgrade', (request, stream, head) => void this.#upgrades.handle(request, stream, head));
-    if (options.admin)
-      this.#admin = createServer((request, response) => void this.#answer(request, response, true));
+    this.#chrome = new ChromeEndpoints(options.mux, options.trustForwarded);
+    this.#server = createServer(timeouts, (request, response) => void this.#answer(request, response, false));
+    this.#server.on('connection', this.#onConnection);
+    this.#server.on('upgrade', this.#onUpgrade);
+    if (options.admin) {
+      this.#admin = createServer(timeouts, (request, response) => void this.#answer(request, response, true));
+      this.#admin.on('connection', this.#onConnection);
+    }
   }
 
   /** Starts to listen; rejects with the system's error (`EADDRINUSE`, …). */
@@ -83,12 +95,30 @@ export class FrontDoor {
     const closed = Promise.all(servers.map((server) => once(server, 'close')));
     for (const server of servers) server.close();
     const late = setTimeout(() => {
-      this.#upgrades.terminate();
-      for (const server of servers) server.closeAllConnections();
+      for (const socket of this.#sockets) socket.destroy();
     }, deadline);
     await closed;
     clearTimeout(late);
   }
+
+  #onConnection = (socket: Socket): void => {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  };
+
+  #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+      void this.#upgrades.handle(request, stream, head);
+      return;
+    }
+    // Java's HttpClient, which Selenium uses, offers h2c with every first request; who can't do it just answers.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(stream as Socket);
+    stream.on('error', () => stream.destroy());
+    response.once('finish', () => stream.end());
+    void this.#answer(request, response, false);
+  };
 
   async #answer(request: IncomingMessage, response: ServerResponse, isAdmin: boolean): Promise<void> {
     try {
@@ -98,7 +128,7 @@ export class FrontDoor {
       if (isAdmin) send(response, 404, text, 'Here are only /healthz, /readyz and /metrics.\n');
       else if (where.path === '/json' || where.path.startsWith('/json/')) {
         await this.#chrome.handle(request, response, where);
-      } else if (where.path === '/') send(response, 200, text, this.#welcome(request));
+      } else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
       else if (where.path === '/api/v1/status') {
         send(response, 200, json, `${JSON.stringify(this.#options.mux.stats())}\n`);
       } else send(response, 404, text, `Nothing is at ${where.path}.\n`);
@@ -124,8 +154,9 @@ export class FrontDoor {
     return true;
   }
 
-  #welcome(request: IncomingMessage): string {
-    const url = `ws://${request.headers.host ?? authority(this.#options.host, this.port)}/`;
+  #welcome(request: IncomingMessage, name: string | undefined): string {
+    const { scheme, host } = publicAddress(request, this.#options.trustForwarded);
+    const url = `${scheme}://${host}${name === undefined ? '' : `/name/${name}`}/`;
     return `cdpmux: connect CDP clients to ${url}, for example puppeteer.connect({ browserWSEndpoint: '${url}' }).\n`;
   }
 }

@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 import { CdpmuxError } from '../../src/index.js';
 
+/** Names that always mean this machine (RFC 6761), so that no stranger's DNS can point them here. */
+const LOCALHOST = /^([\w-]+\.)*localhost\.?$/;
+
 /**
  * Refuses a Host that is no IP address, not localhost and not allowed: a web page could have its own name resolve to
  * this machine (DNS rebinding) and would come with that name. Chrome does the same.
@@ -10,9 +13,8 @@ export function checkHost(request: IncomingMessage, allowedHosts: readonly strin
   const { host } = request.headers;
   if (host === undefined) return;
   const name = hostName(host);
-  const ok =
-    isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || allowedHosts.includes(name);
-  if (ok) return;
+  if (isIP(name) !== 0 || LOCALHOST.test(name)) return;
+  if (allowedHosts.some((allowed) => allowed.toLowerCase() === name)) return;
   const message = `Host header is specified and is not an IP address or localhost: ${name}. Add it to listen.allowedHosts to allow it.`;
   throw new CdpmuxError('FORBIDDEN', message);
 }

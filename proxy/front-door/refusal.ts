@@ -65,5 +65,7 @@ export function refuseUpgrade(socket: Duplex, error: unknown): void {
     'content-length': String(Buffer.byteLength(body)),
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  // A client that keeps its half open would keep the connection.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n${body}`);
 }

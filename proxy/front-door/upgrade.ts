@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { CdpmuxError, type Admission, type Mux, type Seat } from '../../src/index.js';
-import { ClientSocket } from './client-socket.js';
+import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
 import { checkHost, checkOrigin } from './guards.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
@@ -31,6 +31,7 @@ export class UpgradeHandler {
       noServer: true,
       perMessageDeflate: false,
       maxPayload: options.limits.message,
+      WebSocket: ExplainingWebSocket,
     });
   }
 
@@ -43,17 +44,16 @@ export class UpgradeHandler {
       seat = await this.#options.mux.admit(admission);
       const rest = arrival.done();
       if (rest) this.#upgrade(request, stream, rest, seat);
-      else seat.release();
+      else {
+        seat.release();
+        // It may have closed only its own half.
+        stream.destroy();
+      }
     } catch (error) {
       if (!(error instanceof CdpmuxError))
         this.#options.log('error', 'upgrade failed', { error: String(error) });
       refuseUpgrade(stream, error);
     }
-  }
-
-  /** Drops the connections that are still there. */
-  terminate(): void {
-    for (const socket of this.#server.clients) socket.terminate();
   }
 
   #read(request: IncomingMessage, signal: AbortSignal): Admission {

@@ -10,6 +10,8 @@ export interface TestCdpmux {
   readonly url: string;
   /** `ws://127.0.0.1:<port>/` */
   readonly wsUrl: string;
+  /** Where `admin.port` was given. */
+  readonly adminPort: number | undefined;
   readonly mux: Mux;
   close(): Promise<void>;
 }
@@ -28,6 +30,7 @@ export async function startCdpmux(
   return {
     url: `http://127.0.0.1:${service.door.port}`,
     wsUrl: service.door.webSocketUrl,
+    adminPort: service.door.adminPort,
     mux: service.mux,
     close: () => service.close(3_000),
   };
