@@ -1,0 +1,79 @@
+import { describe, expect, it } from '@jest/globals';
+import { CdpmuxError } from '../src/index.js';
+import { readParameters } from '../proxy/front-door/upgrade-parameters.js';
+
+function refusal(query: string, headers: Record<string, string> = {}): Record<string, unknown> {
+  try {
+    readParameters(query, headers);
+  } catch (error) {
+    if (!(error instanceof CdpmuxError)) throw error;
+    return { code: error.code, message: error.message, ...error.details };
+  }
+  throw new Error(`${query} was taken`);
+}
+
+describe('the parameters of an upgrade', () => {
+  it('have defaults, and unknown ones are ignored', () => {
+    const defaults = { initialPage: true, priority: 'normal', labels: {} };
+    expect(readParameters('', {})).toEqual(defaults);
+    expect(readParameters('stealth=1&blockAds', { 'x-cdpmux-else': 'x' })).toEqual(defaults);
+  });
+
+  it('come from the query', () => {
+    const query =
+      'initialPage=false&priority=high&queueTimeout=250&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&label.team=red';
+    expect(readParameters(query, {})).toEqual({
+      initialPage: false,
+      priority: 'high',
+      queueTimeout: 250,
+      proxyServer: 'http://p:1',
+      proxyBypassList: '*.a',
+      labels: { team: 'red' },
+    });
+  });
+
+  it('come from headers as well, and the query wins', () => {
+    const headers = {
+      'x-cdpmux-priority': 'low',
+      'x-cdpmux-queuetimeout': '7',
+      'x-cdpmux-label.team': 'blue',
+    };
+    expect(readParameters('PRIORITY=critical', headers)).toEqual({
+      initialPage: true,
+      priority: 'critical',
+      queueTimeout: 7,
+      labels: { team: 'blue' },
+    });
+  });
+
+  it.each([
+    ['initialPage', 'maybe', 'true or false'],
+    ['priority', 'urgent', 'low, normal, high or critical'],
+    ['queueTimeout', '-1', 'a number of milliseconds from 0 to 86400000'],
+    ['queueTimeout', '86400001', 'a number of milliseconds from 0 to 86400000'],
+    ['queueTimeout', '1e3', 'a number of milliseconds from 0 to 86400000'],
+    ['queueTimeout', '', 'a number of milliseconds from 0 to 86400000'],
+    ['proxyServer', '', 'a text of 1 to 4096 characters'],
+    ['mode', 'exclusive', 'shared: anything else is not available yet'],
+    ['keepAlive', '1000', '0: anything else is not available yet'],
+    ['label.a b', 'x', 'label.<k> with letters, digits, dots and dashes'],
+    ['label.a', 'x'.repeat(257), 'a text of at most 256 characters'],
+  ])('are refused with parameter, value and range: %s=%s', (parameter, value, range) => {
+    const shown = value.slice(0, 100);
+    const expected = { code: 'BAD_PARAMETER', parameter, value: shown, range };
+    const given = refusal(new URLSearchParams([[parameter, value]]).toString());
+    expect(given).toMatchObject(expected);
+    expect(given['message']).toBe(
+      `Parameter ${parameter} has the value ${JSON.stringify(shown)}; it takes ${range}.`,
+    );
+    if (parameter.includes(' ')) return;
+    expect(refusal('', { [`x-cdpmux-${parameter.toLowerCase()}`]: value })).toMatchObject(expected);
+  });
+
+  it('have at most 16 labels', () => {
+    const query = (count: number) =>
+      Array.from({ length: count }, (_none, index) => `label.k${index}=v`).join('&');
+    expect(Object.keys(readParameters(query(16), {}).labels)).toHaveLength(16);
+    expect(refusal(query(17))).toMatchObject({ parameter: 'label', range: 'at most 16 labels' });
+  });
+});
