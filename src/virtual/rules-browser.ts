@@ -76,6 +76,12 @@ function refuseUnknownTarget(session: ClientSession, id: number): void {
   client.refuse(session, id, { code: CdpCode.server, message });
 }
 
+/** At the root Chrome would pause the requests of all contexts, and show them. */
+const fetchEnable: Rule = (session, incoming) => {
+  if (session.isBrowser) wholeChrome(session, incoming);
+  else session.client.forward(session, incoming);
+};
+
 export const browserRules: Record<string, Rule> = {
   'Browser.close': close,
   'Browser.crash': wholeChrome,
@@ -89,4 +95,5 @@ export const browserRules: Record<string, Rule> = {
   'Browser.getWindowBounds': ownWindow,
   'Browser.setWindowBounds': ownWindow,
   'Browser.setContentsSize': ownWindow,
+  'Fetch.enable': fetchEnable,
 };
