@@ -1,5 +1,8 @@
 type Step = () => unknown;
 
+/** How long the steps may take after a signal, ms: who presses Ctrl-C does not want to wait for what hangs. */
+const SIGNAL_DEADLINE = 15_000;
+
 /** What has to be undone at the end, however the end comes; run in reverse order, once. */
 export class Closers {
   readonly #steps: Step[] = [];
@@ -30,7 +33,9 @@ export class Closers {
   static async with<T>(work: (closers: Closers) => Promise<T>): Promise<T> {
     const closers = new Closers();
     const onSignal = (signal: NodeJS.Signals): void => {
-      void closers.run().then(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+      const exit = (): never => process.exit(signal === 'SIGINT' ? 130 : 143);
+      setTimeout(exit, SIGNAL_DEADLINE);
+      void closers.run().then(exit);
     };
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
