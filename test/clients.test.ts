@@ -36,7 +36,7 @@ describe('several clients at once on one Chrome', () => {
         meeting.fail(error);
       }
     });
-  }, 180_000);
+  }, 120_000);
 
   afterAll(() => closeAll());
 
