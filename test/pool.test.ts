@@ -220,6 +220,40 @@ describe('a pool', () => {
     expect(factory.launches).toHaveLength(2);
   });
 
+  it('tries a successor again, ever more seldom, until it comes', async () => {
+    const { factory, pool } = poolOf({ min: 1 }, false);
+    const started = pool.start();
+    factory.launches[0]!.succeed();
+    await started;
+    pool.lost('r1');
+    await settle();
+    factory.launches[1]!.fail(new Error('does not start'));
+    await jest.advanceTimersByTimeAsync(249);
+    expect(factory.launches).toHaveLength(2);
+    await jest.advanceTimersByTimeAsync(1);
+    factory.launches[2]!.fail(new Error('does not start'));
+    await jest.advanceTimersByTimeAsync(499);
+    expect(factory.launches).toHaveLength(3);
+    await jest.advanceTimersByTimeAsync(1);
+    factory.launches[3]!.succeed();
+    await settle();
+    expect(pool.resources).toEqual(['r4']);
+  });
+
+  it('leaves no timer behind when it closes while a successor is to be tried again', async () => {
+    const { factory, pool } = poolOf({ min: 1 }, false);
+    const started = pool.start();
+    factory.launches[0]!.succeed();
+    await started;
+    pool.lost('r1');
+    await settle();
+    factory.launches[1]!.fail(new Error('does not start'));
+    await settle();
+    expect(jest.getTimerCount()).toBe(1);
+    await pool.close(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it('counts the places on a lost resource until they are given back', async () => {
     const { pool } = poolOf({ max: 1 });
     const leases = await fill(pool, 2);

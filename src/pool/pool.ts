@@ -30,6 +30,10 @@ type Slot<R> = { used: number } & (
   { kind: 'launching'; ready: Promise<R> } | { kind: 'ready'; resource: R } | { kind: 'gone' }
 );
 
+/** How long to wait before a failed launch is tried again, ms: at first, and in the end. */
+const FIRST_RETRY = 250;
+const LAST_RETRY = 30_000;
+
 /** Hands out places on a bounded number of resources; the rest wait in order, with a deadline. */
 export class Pool<R> {
   readonly #factory: Factory<R>;
@@ -39,6 +43,7 @@ export class Pool<R> {
   readonly #slots = new Set<Slot<R>>();
   /** Who waits: added when one comes, taken off when its turn comes or it gives up. */
   readonly #waits = new Set<AbortController>();
+  readonly #closing = new AbortController();
   #state: 'open' | 'closing' = 'open';
 
   constructor(factory: Factory<R>, options: PoolOptions) {
@@ -112,12 +117,35 @@ export class Pool<R> {
     for (const slot of this.#slots) {
       if (slot.kind === 'ready' && slot.resource === resource) this.#drop(slot);
     }
-    if (this.#state === 'open') this.start().catch(() => undefined);
+    void this.#refill();
+  }
+
+  /** Makes what is missing of `min`; who fails is tried again, ever more seldom, until it comes or the pool closes. */
+  async #refill(): Promise<void> {
+    for (let attempt = 0; this.#state === 'open' && this.#slots.size < this.#options.min; attempt++) {
+      try {
+        await this.start();
+      } catch {
+        await this.#pause(Math.min(FIRST_RETRY * 2 ** attempt, LAST_RETRY));
+      }
+    }
+  }
+
+  /** Ends early when the pool closes. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#closing.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Takes nobody new, closes every resource; launches under way are closed as they arrive. */
   async close(deadline: number): Promise<void> {
     this.#state = 'closing';
+    this.#closing.abort();
     // Clearing the queue would leave those who wait without an answer.
     for (const waited of [...this.#waits]) waited.abort(closing());
     await Promise.all(

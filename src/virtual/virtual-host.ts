@@ -199,9 +199,13 @@ export class VirtualHost implements EventSink {
   learn(info: Protocol.Target.TargetInfo): void {
     const known = this.#targets.get(info.targetId);
     if (known) {
+      const isAttached = info.attached && !known.info.attached;
       const changed = differs(known.info, info);
       known.info = info;
-      if (changed) known.owner.targetChanged(known);
+      // Chrome tells in one event what changed and that it is attached. So does the session that is about to come;
+      // but it may be nobody's.
+      if (changed && isAttached && known.sessions === 0) this.#announceSoon(known);
+      else if (changed) known.owner.targetChanged(known);
       return;
     }
     const owner = this.ownerOf(info);
@@ -209,6 +213,13 @@ export class VirtualHost implements EventSink {
     const record: TargetRecord = { owner, info, sessions: 0 };
     this.#targets.set(info.targetId, record);
     owner.targetCreated(record);
+  }
+
+  #announceSoon(record: TargetRecord): void {
+    const { info } = record;
+    process.nextTick(() => {
+      if (record.info === info && record.sessions === 0) record.owner.targetChanged(record);
+    });
   }
 
   #onCrashed(event: Protocol.Target.TargetCrashedEvent): void {
