@@ -15,6 +15,10 @@ export class Discovery {
     this.#filter = filter;
   }
 
+  get filter(): TargetFilter {
+    return this.#filter;
+  }
+
   /** Tells of what exists and was not told yet. */
   start(filter: TargetFilter, browser: Protocol.Target.TargetInfo, records: Iterable<TargetRecord>): void {
     this.#filter = filter;

@@ -70,13 +70,18 @@ const disposeBrowserContext: Rule = (session, incoming) => {
 };
 
 const getTargets: Rule = (session, incoming) => {
-  const filter = (objectParams(incoming)['filter'] as TargetFilter | undefined) ?? defaultFilter;
+  const params = objectParams(incoming);
+  // Without one Chrome takes the filter of the session's discovery, which is not in that session here.
+  const otherwise = session.discovery?.filter;
+  const filter = (params['filter'] as TargetFilter | undefined) ?? otherwise ?? defaultFilter;
   const rewrite = onResult<Protocol.Target.GetTargetsResponse>((result) => {
     const targetInfos = result.targetInfos.flatMap((info) => ownInfo(session, info) ?? []);
     if (admits(filter, 'browser')) targetInfos.push(session.client.virtual.browserTarget);
     return { ...result, targetInfos };
   });
-  session.client.forward(session, incoming, rewrite);
+  if (params['filter'] !== undefined || otherwise === undefined)
+    session.client.forward(session, incoming, rewrite);
+  else session.client.forwardChanged(session, incoming, { ...params, filter: otherwise }, { rewrite });
 };
 
 const getTargetInfo: Rule = (session, incoming) => {
