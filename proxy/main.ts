@@ -39,10 +39,12 @@ async function serve(config: Config): Promise<void> {
       tmpDir: tmpdir(),
       log: (level, message, fields) => log[level](fields ?? {}, message),
     });
-    stopper.started(service, telemetry);
-    await greet(service);
+    if (stopper.started(service, telemetry)) await greet(service);
   } catch (error) {
-    if (stopper.stopping) process.exit(0);
+    if (stopper.stopping) {
+      stopper.notStarted();
+      return;
+    }
     process.stderr.write(`cdpmux could not start: ${explain(error, config)}\n`);
     process.exit(1);
   }
@@ -80,6 +82,10 @@ class Stopper {
     this.#log = log;
     process.on('SIGINT', () => this.#onSignal('SIGINT'));
     process.on('SIGTERM', () => this.#onSignal('SIGTERM'));
+    // The terminal was closed.
+    process.on('SIGHUP', () => this.#onSignal('SIGHUP'));
+    // Who reads our output may stop, as `npm start | head -1` does; clients have nothing to do with it.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
     process.on('uncaughtException', (error) => this.#onCrash(error));
     process.on('unhandledRejection', (error) => this.#onCrash(error));
   }
@@ -88,10 +94,16 @@ class Stopper {
     return this.#state === 'stopping';
   }
 
-  started(service: Service, telemetry: Telemetry): void {
+  /** Takes over what runs now; false when a signal came while it started, upon which it ends. */
+  started(service: Service, telemetry: Telemetry): boolean {
     this.#running = { service, telemetry };
-    // The signal came while it started.
     if (this.stopping) void this.#stop(0, CRASH_DEADLINE);
+    return !this.stopping;
+  }
+
+  /** Nothing runs and nothing will, after a signal: what failed to start has cleaned up behind itself. */
+  notStarted(): void {
+    if (!this.#running) process.exit(0);
   }
 
   #onSignal(signal: string): void {
@@ -100,6 +112,8 @@ class Stopper {
     this.#log.info({ signal }, 'stopping');
     this.#state = 'stopping';
     if (this.#running) void this.#stop(0, STOP_DEADLINE);
+    // A start that hangs ends, too; the next one sweeps what it leaves.
+    else setTimeout(() => this.notStarted(), STOP_DEADLINE + CRASH_DEADLINE).unref();
   }
 
   #onCrash(error: unknown): void {

@@ -151,7 +151,7 @@ describe('cdpmux', () => {
 });
 
 describe('cdpmux leaves no process and no directory', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('after %s', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('after %s', async (signal) => {
     const cdpmux = await serve();
     const socket = new WebSocket(`ws://127.0.0.1:${cdpmux.port}/`);
     await once(socket, 'open');
@@ -192,6 +192,32 @@ describe('cdpmux leaves no process and no directory', () => {
     const left = await readdir(next.tmp);
     expect(left).toHaveLength(1);
     expect(left).not.toContain(profile);
+  });
+});
+
+describe('cdpmux whose output nobody reads any more', () => {
+  it('goes on serving', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    await once(probe.close(), 'close');
+    const cdpmux = run(['--chrome', chromeExecutable(), '--port', String(port)], await temporary());
+    cdpmux.child.stdout?.destroy();
+    const isReady = async (): Promise<boolean> => {
+      try {
+        return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+      } catch {
+        return false;
+      }
+    };
+    await eventually(isReady, { within: START_DEADLINE, what: 'a running cdpmux' });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+    await once(socket, 'open');
+    socket.send('{"id":1,"method":"Target.createTarget","params":{"url":"about:blank"}}');
+    await once(socket, 'message');
+    cdpmux.child.kill('SIGTERM');
+    expect(await cdpmux.exited).toEqual([0, null]);
+    expect(cdpmux.err()).not.toContain('EPIPE');
   });
 });
 

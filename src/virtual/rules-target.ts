@@ -2,7 +2,6 @@ import type { Protocol } from 'devtools-protocol';
 import { attachRules } from './rules-attach.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
 import type { ParsedReply, Rewrite } from './virtual-client.js';
-import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
 import type { ClientSession } from './client-session.js';
 
 const notHere = refuse('it reaches beyond one virtual browser.');
@@ -73,11 +72,8 @@ const getTargets: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   // Without one Chrome takes the filter of the session's discovery, which is not in that session here.
   const otherwise = session.discovery?.filter;
-  const filter = (params['filter'] as TargetFilter | undefined) ?? otherwise ?? defaultFilter;
   const rewrite = onResult<Protocol.Target.GetTargetsResponse>((result) => {
-    const targetInfos = result.targetInfos.flatMap((info) => ownInfo(session, info) ?? []);
-    if (admits(filter, 'browser')) targetInfos.push(session.client.virtual.browserTarget);
-    return { ...result, targetInfos };
+    return { ...result, targetInfos: result.targetInfos.flatMap((info) => ownInfo(session, info) ?? []) };
   });
   if (params['filter'] !== undefined || otherwise === undefined)
     session.client.forward(session, incoming, rewrite);
