@@ -1,5 +1,5 @@
 import puppeteer from 'puppeteer-core';
-import type { Browser } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 
 import { needsNoSandbox } from '../src/chrome/container.js';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
@@ -38,8 +38,8 @@ export async function memory(options: MemoryOptions): Promise<Figure[]> {
   const size = figure(
     `${clients} clients, a page each; direct: a Chrome each, same flags`,
     'MB',
-    apart.mb,
-    shared.mb,
+    apart.blank.mb,
+    shared.blank.mb,
   );
   const isShell = executable.kind === 'shell';
   return [
@@ -47,14 +47,30 @@ export async function memory(options: MemoryOptions): Promise<Figure[]> {
     ...(isShell && clients === 20
       ? [{ ...size, name: 'the same, in all', target: { of: 'cdpmux', relation: '<=', value: 600 } } as const]
       : []),
-    figure('direct: a Chrome each, by puppeteer.launch', 'MB', usual.mb, shared.mb),
-    figure('processes; direct: same flags', 'processes', apart.processes, shared.processes),
+    figure('direct: a Chrome each, by puppeteer.launch', 'MB', usual.blank.mb, shared.blank.mb),
+    figure('each page at a site; direct: same flags', 'MB', apart.visited.mb, shared.visited.mb),
+    figure('each page at a site; direct: by puppeteer.launch', 'MB', usual.visited.mb, shared.visited.mb),
+    figure('processes; direct: same flags', 'processes', apart.visited.processes, shared.visited.processes),
   ];
 }
 
 type Size = Awaited<ReturnType<typeof settledSize>>;
 
-async function together({ executable, clients, closers }: MemoryOptions): Promise<Size> {
+/** With each client's page as it was at the start, and with each at a site. */
+interface Sizes {
+  readonly blank: Size;
+  readonly visited: Size;
+}
+
+async function sizes(pids: readonly number[], browsers: readonly Browser[], url: string): Promise<Sizes> {
+  const pages = await Promise.all(browsers.map(firstPage));
+  const blank = await settledSize(pids);
+  for (const page of pages) await page.goto(url);
+  return { blank, visited: await settledSize(pids) };
+}
+
+async function together({ executable, clients, closers }: MemoryOptions): Promise<Sizes> {
+  const browsers: Browser[] = [];
   const started: (() => Promise<void>)[] = [];
   try {
     const site = await openSite();
@@ -64,9 +80,9 @@ async function together({ executable, clients, closers }: MemoryOptions): Promis
     for (let i = 0; i < clients; i++) {
       const browser = await puppeteer.connect({ browserWSEndpoint: cdpmux.wsUrl });
       started.push(() => browser.disconnect());
-      await visit(browser, site.url);
+      browsers.push(browser);
     }
-    return await settledSize([cdpmux.pid]);
+    return await sizes([cdpmux.pid], browsers, site.url);
   } finally {
     for (const close of started.reverse()) await close();
   }
@@ -81,7 +97,8 @@ interface OwnChrome {
 
 type Launch = (executable: ChromeExecutable) => Promise<OwnChrome>;
 
-async function each({ executable, clients, closers }: MemoryOptions, launch: Launch): Promise<Size> {
+async function each({ executable, clients, closers }: MemoryOptions, launch: Launch): Promise<Sizes> {
+  const browsers: Browser[] = [];
   const started: (() => Promise<void>)[] = [];
   try {
     const site = await openSite();
@@ -91,9 +108,9 @@ async function each({ executable, clients, closers }: MemoryOptions, launch: Lau
       const chrome = await launch(executable);
       started.push(closers.add(() => chrome.close()));
       pids.push(chrome.pid);
-      await visit(chrome.browser, site.url);
+      browsers.push(chrome.browser);
     }
-    return await settledSize(pids);
+    return await sizes(pids, browsers, site.url);
   } finally {
     for (const close of started.reverse()) await close();
   }
@@ -124,8 +141,8 @@ async function puppeteersFlags({ path, kind, env }: ChromeExecutable): Promise<O
   return { browser, pid: browser.process()?.pid ?? -1, close: () => browser.close() };
 }
 
-async function visit(browser: Browser, url: string): Promise<void> {
+async function firstPage(browser: Browser): Promise<Page> {
   const [page] = await browser.pages();
   if (!page) throw new Error('a browser started without a page');
-  await page.goto(url);
+  return page;
 }

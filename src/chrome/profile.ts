@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { isOwnerAlive, ownerTag } from './owner.js';
-import { commandLine, findProcess, kill, listProcesses } from './proc.js';
+import { commandLine, kill, listProcesses } from './proc.js';
 
 /** A launched Chrome's directory: its user data, and its temporary files where the path is short enough. */
 export interface Profile {
@@ -58,23 +58,33 @@ export async function sweepProfiles(tmpDir: string): Promise<Swept> {
   return { directories, processes };
 }
 
-/** Kills every Chrome that runs on this profile with all its descendants, and waits until they are gone. */
+/** Kills every Chrome that runs on this profile with all its helpers, and waits until they are gone. */
 async function endUsers(path: string): Promise<number> {
+  const killed = new Set<number>();
+  // One round may miss a helper that was just being started: it is an orphan then, but still of Chrome's session.
+  for (const deadline = Date.now() + 5_000; Date.now() < deadline; await delay(10)) {
+    const doomed = await usersOf(path, killed);
+    if (doomed.length === 0) break;
+    for (const pid of doomed) if (kill(pid)) killed.add(pid);
+  }
+  return killed.size;
+}
+
+/** The processes of Chromes on this profile, with all beneath them and those left of sessions that were theirs. */
+async function usersOf(path: string, leaders: ReadonlySet<number>): Promise<number[]> {
   const all = await listProcesses();
   const lines = await Promise.all(all.map((one) => commandLine(one.pid)));
-  const doomed = new Set(
-    all.filter((_, index) => usesProfile(lines[index] ?? '', path)).map((one) => one.pid),
+  const users = new Set(
+    all
+      .filter((one, index) => usesProfile(lines[index] ?? '', path) || leaders.has(one.session))
+      .map(({ pid }) => pid),
   );
-  for (let size = -1; size !== doomed.size;) {
-    size = doomed.size;
-    for (const one of all) if (doomed.has(one.parent)) doomed.add(one.pid);
+  for (let size = -1; size !== users.size;) {
+    size = users.size;
+    for (const one of all) if (users.has(one.parent)) users.add(one.pid);
   }
-  const killed = [...doomed].filter((pid) => pid !== process.pid && kill(pid));
-  const deadline = Date.now() + 5_000;
-  for (const pid of killed) {
-    while ((await findProcess(pid)) !== undefined && Date.now() < deadline) await delay(10);
-  }
-  return killed.length;
+  users.delete(process.pid);
+  return [...users];
 }
 
 /** Whether this command line is of a process of the Chrome whose profile that is (crash handlers name it too). */
