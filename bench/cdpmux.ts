@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { projectRoot } from './paths.js';
 
+/** How long it may take to end, ms: killed, it would leave its Chrome's profile for the next start to sweep. */
+const STOP_DEADLINE = 30_000;
+
 /** A cdpmux in a process of its own, as in life. */
 export interface RunningCdpmux {
   /** `ws://127.0.0.1:<port>/` */
@@ -38,7 +41,7 @@ export async function startCdpmux(executable: ChromeExecutable, cpuProfDir?: str
   );
   const close = async (): Promise<void> => {
     child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
     await gone;
     clearTimeout(late);
   };
