@@ -1,63 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Pool, type Factory, type Lease, type PoolOptions } from '../src/pool/pool.js';
-
-/** A launch that the test decides about. */
-interface Launch {
-  readonly name: string;
-  succeed(): void;
-  fail(error: Error): void;
-}
-
-/** Makes names; a test says when each launch ends, and how. */
-class TestFactory implements Factory<string> {
-  readonly launches: Launch[] = [];
-  readonly closed: string[] = [];
-  readonly #immediately: boolean;
-
-  constructor(immediately: boolean) {
-    this.#immediately = immediately;
-  }
-
-  create(): Promise<string> {
-    const name = `r${this.launches.length + 1}`;
-    return new Promise((resolve, reject) => {
-      const launch = { name, succeed: () => resolve(name), fail: reject };
-      this.launches.push(launch);
-      if (this.#immediately) launch.succeed();
-    });
-  }
-
-  close(resource: string): Promise<void> {
-    this.closed.push(resource);
-    return Promise.resolve();
-  }
-}
-
-const sizes: PoolOptions = { min: 0, max: 2, perResource: 2, maxWaiting: 3, timeout: 1_000 };
-const never = new AbortController().signal;
-
-function poolOf(options: Partial<PoolOptions> = {}, immediately = true) {
-  const factory = new TestFactory(immediately);
-  return { factory, pool: new Pool<string>(factory, { ...sizes, ...options }) };
-}
-
-/** Lets all that is already decided come through. */
-const settle = (): Promise<unknown> => jest.advanceTimersByTimeAsync(0);
-
-/** What became of a promise so far: its lease's resource, its error's code or message, or nothing yet. */
-function watch(acquiring: Promise<Lease<string>>): { outcome: string | undefined } {
-  const watched: { outcome: string | undefined } = { outcome: undefined };
-  acquiring.then(
-    ({ resource }) => (watched.outcome = resource),
-    (error: Error & { code?: string }) => (watched.outcome = error.code ?? error.message),
-  );
-  return watched;
-}
-
-/** Takes every place there is. */
-async function fill(pool: Pool<string>, places: number): Promise<Lease<string>[]> {
-  return Promise.all(Array.from({ length: places }, () => pool.acquire(never)));
-}
+import { type Lease } from '../src/pool/pool.js';
+import { fill, never, poolOf, settle, watch } from './support/test-pool.js';
 
 describe('a pool', () => {
   beforeEach(() => void jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] }));
