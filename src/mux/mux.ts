@@ -233,7 +233,11 @@ export class Mux {
 
   #onLost(served: ServedBrowser): void {
     this.#pool.lost(served);
-    const reaped = served.chrome.close(REAP_DEADLINE).finally(() => this.#reaping.delete(reaped));
+    const reaped = served.chrome
+      .close(REAP_DEADLINE)
+      // What would not end stays for the next start's sweep; other Chromes' clients have nothing to do with it.
+      .catch(() => undefined)
+      .finally(() => this.#reaping.delete(reaped));
     this.#reaping.add(reaped);
   }
 

@@ -16,10 +16,10 @@ export class NameKeeper {
   /** Counts as a use: the time runs anew, unless a client is there. */
   used(name: string, virtual: VirtualBrowser): void {
     this.forget(name);
-    if (virtual.clients.size > 0) return;
+    if (virtual.used) return;
     const timer = setTimeout(() => {
       this.#timers.delete(name);
-      if (virtual.clients.size === 0) virtual.end({ code: 1000, reason: 'not used for a while' });
+      if (!virtual.used) virtual.end({ code: 1000, reason: 'not used for a while' });
     }, this.#lifetime);
     timer.unref();
     this.#timers.set(name, timer);

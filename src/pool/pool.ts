@@ -133,12 +133,15 @@ export class Pool<R> {
 
   /** Ends early when the pool closes. */
   #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#closing.signal.addEventListener('abort', () => {
+      const done = (): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', done);
         resolve();
-      });
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
     });
   }
 

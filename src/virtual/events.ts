@@ -1,4 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
+import { sessionNotFound } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import { letGo } from './let-go.js';
 import type { ClientSession } from './client-session.js';
@@ -47,7 +48,10 @@ function onDetached(session: ClientSession, event: Protocol.Target.DetachedFromT
   const { host } = session.client.virtual;
   const child = host.session(event.sessionId);
   // A foreign one that was let go at once.
-  if (child?.client !== session.client) return false;
+  if (child?.client !== session.client) {
+    if (!child) host.upstream.failSession(event.sessionId, sessionNotFound);
+    return false;
+  }
   host.removeSession(child);
   if (!child.isBrowser) return true;
   session.emit('Target.detachedFromTarget', { ...event, targetId: child.targetId });
@@ -55,7 +59,7 @@ function onDetached(session: ClientSession, event: Protocol.Target.DetachedFromT
 }
 
 function onFrameAttached(session: ClientSession, event: Protocol.Page.FrameAttachedEvent): boolean {
-  session.client.virtual.frames.set(event.frameId, true);
+  session.client.virtual.frames.add(event.frameId);
   return true;
 }
 
@@ -66,7 +70,7 @@ function onDownloadWillBegin(
 ): boolean {
   const { virtual } = session.client;
   if (!virtual.owns(event.frameId) && !virtual.frames.has(event.frameId)) return false;
-  virtual.downloads.set(event.guid, true);
+  virtual.downloads.add(event.guid);
   return true;
 }
 

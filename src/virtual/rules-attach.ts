@@ -91,6 +91,8 @@ function startAutoAttach(session: ClientSession, id: number, filter: TargetFilte
   const kind: RootKind = admits(filter, 'tab') ? 'tab' : 'page';
   if (session.autoAttach && session.autoAttach.root.kind !== kind) stopAutoAttach(session);
   const start = (root: SharedRoot): void => {
+    // It may have ended while a root was made for it.
+    if (host.session(session.id) !== session) return;
     if (session.autoAttach) {
       session.autoAttach.filter = filter;
       session.autoAttach.wait = wait;

@@ -61,7 +61,8 @@ function askInside(
     }
     const inside = attached.sessionId;
     upstream.call('Browser.getWindowForTarget', {}, inside, (error, result) => {
-      if (error) client.refuse(session, id, error);
+      if (error?.code === CdpCode.sessionNotFound) refuseUnknownTarget(session, id);
+      else if (error) client.refuse(session, id, error);
       else client.reply(session, id, learn({ result }).result);
       upstream.call('Target.detachFromTarget', { sessionId: inside }, virtual.rootId);
     });

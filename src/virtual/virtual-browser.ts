@@ -1,7 +1,8 @@
 import type { Protocol } from 'devtools-protocol';
-import { LRUCache } from 'lru-cache';
+import { sessionNotFound } from '../cdp/errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
+import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -45,9 +46,9 @@ export class VirtualBrowser {
   readonly defaultContextId: string;
   readonly clients = new Set<VirtualClient>();
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
-  readonly frames = new LRUCache<string, true>({ max: REMEMBERED });
+  readonly frames = new RecentIds(REMEMBERED);
   /** Guids of its downloads, learned as they begin. */
-  readonly downloads = new LRUCache<string, true>({ max: REMEMBERED });
+  readonly downloads = new RecentIds(REMEMBERED);
   readonly #options: VirtualBrowserOptions;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
@@ -152,8 +153,13 @@ export class VirtualBrowser {
     this.idleUnlessUsed();
   }
 
+  /** Whether a client is there, or about to be. */
+  get used(): boolean {
+    return this.clients.size + this.#expected > 0;
+  }
+
   idleUnlessUsed(): void {
-    if (this.clients.size + this.#expected === 0 && this.#state === 'open') this.#options.onIdle(this);
+    if (!this.used && this.#state === 'open') this.#options.onIdle(this);
   }
 
   /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */
@@ -163,6 +169,7 @@ export class VirtualBrowser {
     for (const client of [...this.clients]) client.end(code, reason);
     this.host.forget(this);
     this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '');
+    this.host.upstream.failSession(this.rootId, sessionNotFound);
     this.#options.onEnd();
   }
 

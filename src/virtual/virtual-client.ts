@@ -170,7 +170,8 @@ export class VirtualClient implements ReplySink {
   /** Takes a session off; called when Chrome ended it or one above it. */
   forgetSession(session: ClientSession): void {
     session.parent?.children.delete(session);
-    session.parent?.autoAttach?.sessions.delete(session.targetId);
+    const attached = session.parent?.autoAttach?.sessions;
+    if (attached?.get(session.targetId) === session) attached.delete(session.targetId);
     this.discoverers.delete(session);
     session.autoAttach?.root.unclaim(this.virtual, session);
     if (session === this.root && session.type !== 'browser') this.#onPageGone();
@@ -183,7 +184,11 @@ export class VirtualClient implements ReplySink {
     await step;
     if (this.#state !== held) return;
     this.#state = { kind: 'open' };
-    for (const frame of held.frames) this.onMessage(frame, false);
+    try {
+      for (const frame of held.frames) this.onMessage(frame, false);
+    } catch {
+      this.end(1011, 'internal error');
+    }
   }
 
   onReply(pending: PendingCommand, message: Buffer, scan: MessageScanner): void {

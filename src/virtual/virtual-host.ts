@@ -139,8 +139,10 @@ export class VirtualHost implements EventSink {
   removeSession(session: ClientSession): void {
     if (!this.#sessions.delete(session.id)) return;
     // What a shared root holds would stay: the root outlives the client. Ended contexts take theirs along.
-    if (!session.client.virtual.ended) session.autoAttach?.releaseAll();
+    const { autoAttach } = session;
+    const held = autoAttach && !session.client.virtual.ended ? [...autoAttach.sessions.values()] : [];
     for (const child of [...session.children]) this.removeSession(child);
+    for (const { id, waiting } of held) autoAttach?.root.release(id, waiting);
     this.upstream.unroute(session.id);
     this.forgetContextsHeldBy(session.id);
     session.client.forgetSession(session);
