@@ -13,8 +13,6 @@ export type Params<M extends Method> = ProtocolMapping.Commands[M]['paramsType']
     : undefined;
 /** The result of a command. */
 export type Result<M extends Method> = ProtocolMapping.Commands[M]['returnType'];
-/** The parameters of an event. */
-export type EventParams<E extends keyof ProtocolMapping.Events> = ProtocolMapping.Events[E][0];
 
 /** A command on its way: where its reply goes. One small object per command is all the hot path allocates. */
 export interface PendingCommand {

@@ -48,10 +48,6 @@ export class Connection implements Upstream {
     return this.#pending.size;
   }
 
-  get sessionCount(): number {
-    return this.#routes.size;
-  }
-
   get backlog(): number {
     return this.#transport.backlog;
   }
