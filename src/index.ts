@@ -12,5 +12,6 @@ export type {
   Priority,
   Seat,
 } from './mux/types.js';
+export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
 export type { MetricsText } from './telemetry/metrics.js';

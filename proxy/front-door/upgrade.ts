@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CdpmuxError, type Admission, type Mux, type Seat } from '../../src/index.js';
+import { CdpmuxError, everybody, type Admission, type Mux, type Seat } from '../../src/index.js';
 import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
 import { checkHost, checkOrigin } from './guards.js';
 import type { Log } from './log.js';
@@ -62,6 +62,7 @@ export class UpgradeHandler {
     const { path, name, query } = readPath(request.url ?? '/');
     const { traceparent } = request.headers;
     return {
+      tenant: everybody,
       path: addressOf(path, name),
       ...readParameters(query, request.headers),
       urlPath: path,

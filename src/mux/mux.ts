@@ -6,6 +6,7 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { Pool } from '../pool/pool.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
+import { everybody } from '../virtual/tenant.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import { Directory, type Hooks, type OpenBrowser } from './directory.js';
 import { NamedPageList } from './named-page-list.js';
@@ -27,7 +28,7 @@ type State = 'new' | 'ready' | 'closing';
 /** What a virtual browser is opened with, beside its id. */
 type OpenRequest = Pick<
   Admission,
-  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'signal'
+  'tenant' | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'signal'
 >;
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
@@ -102,7 +103,7 @@ export class Mux {
   /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
   async named(name = DEFAULT_NAME): Promise<NamedBrowser> {
     this.#mustServe();
-    const request = { initialPage: true, signal: new AbortController().signal };
+    const request = { tenant: everybody, initialPage: true, signal: new AbortController().signal };
     const open = await this.#find({ kind: 'browser', name }, request);
     this.#directory.used(open);
     return new NamedPageList(open.virtual);
@@ -193,11 +194,20 @@ export class Mux {
 
   /** Opens a virtual browser on a place that it holds until it ends. */
   async #open(id: string, { onEnd, onIdle }: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
-    const { initialPage, proxyServer, proxyBypassList, queueTimeout, priority = 'normal', signal } = request;
+    const {
+      tenant,
+      initialPage,
+      proxyServer,
+      proxyBypassList,
+      queueTimeout,
+      priority = 'normal',
+      signal,
+    } = request;
     const lease = await this.#pool.acquire(signal, queueTimeout, priorities.indexOf(priority));
     try {
       return await lease.resource.host.open({
         id,
+        tenant,
         initialPage,
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),

@@ -1,10 +1,13 @@
 import type { Protocol } from 'devtools-protocol';
+import type { Tenant } from '../virtual/tenant.js';
 
 /** How urgent a client is while it waits for a place. */
 export type Priority = 'low' | 'normal' | 'high' | 'critical';
 
 /** What a client asks for in its upgrade request, already validated. */
 export interface Admission {
+  /** On whose behalf it comes. */
+  readonly tenant: Tenant;
   readonly path:
     | { readonly kind: 'browser'; readonly id?: string; readonly name?: string }
     | { readonly kind: 'page'; readonly targetId: string; readonly name?: string };

@@ -4,6 +4,7 @@ import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
+import type { Tenant } from './tenant.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -14,6 +15,8 @@ const REMEMBERED = 10_000;
 export interface VirtualBrowserOptions {
   /** Its id, which clients also see as the id of the target of type `browser`. */
   readonly id: string;
+  /** Whose it is. */
+  readonly tenant: Tenant;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;
@@ -40,6 +43,7 @@ export interface PreparedClient {
 /** What a client sees as its Chrome: private BrowserContexts and what is in them, for one client or several. */
 export class VirtualBrowser {
   readonly id: string;
+  readonly tenant: Tenant;
   readonly host: VirtualHost;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
@@ -57,6 +61,7 @@ export class VirtualBrowser {
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
     this.id = options.id;
+    this.tenant = options.tenant;
     this.rootId = rootId;
     this.defaultContextId = contextId;
     this.#options = options;
