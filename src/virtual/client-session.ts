@@ -2,10 +2,11 @@ import type { Protocol } from 'devtools-protocol';
 import { encodeEvent } from '../cdp/encode.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import { cutSession } from '../cdp/patch.js';
-import type { EventSink } from '../cdp/upstream.js';
+import type { EventSink, Method, Params, Reply } from '../cdp/upstream.js';
 import type { AutoAttach } from './auto-attach.js';
 import type { Discovery } from './discovery.js';
 import { handleEvent } from './events.js';
+import type { Trace } from './trace.js';
 import type { VirtualClient } from './virtual-client.js';
 
 /** How a session came to be. */
@@ -35,6 +36,8 @@ export class ClientSession implements EventSink {
   readonly children = new Set<ClientSession>();
   discovery: Discovery | undefined;
   autoAttach: AutoAttach | undefined;
+  /** While it traces. */
+  trace: Trace | undefined;
   /** Its target waits for this session's `Runtime.runIfWaitingForDebugger`. */
   waiting = false;
 
@@ -73,6 +76,11 @@ export class ClientSession implements EventSink {
     this.client.send(encodeEvent(method, params, this.shownId));
   }
 
+  /** Sends a command of cdpmux's own in this session. */
+  tell<M extends Method>(method: M, params: Params<M>, reply?: Reply<M>): void {
+    this.client.virtual.host.upstream.call(method, params, this.id, reply);
+  }
+
   emitTarget(
     method: 'Target.targetCreated' | 'Target.targetInfoChanged',
     targetInfo: Protocol.Target.TargetInfo,
@@ -81,6 +89,7 @@ export class ClientSession implements EventSink {
   }
 }
 
+/** Events that are looked at, as `isWatched` finds them. */
 const T = 0x54;
 const B = 0x42;
 const P = 0x50;
@@ -93,7 +102,8 @@ function isWatched(message: Buffer, scan: MessageScanner): boolean {
   const at = scan.methodStart;
   switch (message[at]) {
     case T:
-      return message[at + 1] === 0x61;
+      // Target and Tracing
+      return message[at + 1] === 0x61 || message[at + 1] === 0x72;
     case B:
       return message[at + 1] === 0x72;
     case P:

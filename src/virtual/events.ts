@@ -7,6 +7,11 @@ import type { ClientSession } from './client-session.js';
 /** What Chrome says in a client's session about targets, downloads and frames: kept in mind, and filtered. */
 export function handleEvent(session: ClientSession, message: Buffer, scan: MessageScanner): void {
   const method = scan.method(message);
+  if (method === 'Tracing.dataCollected') {
+    // Kept as it is; a session without a trace has lost it, and what comes late is nobody's.
+    session.trace?.collect(message);
+    return;
+  }
   const handler = handlers[method];
   if (handler === undefined) session.pass(message, scan);
   else if (handler(session, (JSON.parse(message.toString()) as { params: never }).params)) {
@@ -23,6 +28,7 @@ const handlers: Record<string, EventHandler> = {
   'Page.frameAttached': onFrameAttached,
   'Browser.downloadWillBegin': onDownloadWillBegin,
   'Browser.downloadProgress': onDownloadProgress,
+  'Tracing.tracingComplete': onTracingComplete,
 };
 
 function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTargetEvent): boolean {
@@ -76,4 +82,12 @@ function onDownloadWillBegin(
 
 function onDownloadProgress(session: ClientSession, event: Protocol.Browser.DownloadProgressEvent): boolean {
   return session.client.virtual.downloads.has(event.guid);
+}
+
+function onTracingComplete(session: ClientSession, event: Protocol.Tracing.TracingCompleteEvent): boolean {
+  const { trace } = session;
+  session.trace = undefined;
+  session.client.virtual.host.tracing.release(session);
+  trace?.complete(event);
+  return false;
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { CdpCode } from '../cdp/errors.js';
 import type { ClientSession } from './client-session.js';
 import { paramsOf, type Incoming, type ParsedReply, type Rewrite } from './virtual-client.js';
 
@@ -15,12 +14,9 @@ export function objectParams(incoming: Incoming): Unchecked {
   return typeof params === 'object' && params !== null && !Array.isArray(params) ? (params as Unchecked) : {};
 }
 
-/** Refuses a command that cannot be confined to one virtual browser. */
-export function refuse(why: string): Rule {
-  return (session, { scan }) => {
-    const message = `'${scan.method}' is not available in a shared Chrome: ${why}`;
-    session.client.refuse(session, scan.id, { code: CdpCode.server, message });
-  };
+/** Runs `change` on the result of a command that succeeded. */
+export function onResult<T>(change: (result: T) => unknown): Rewrite {
+  return (reply: ParsedReply) => (reply.error ? reply : { result: change(reply.result as T) });
 }
 
 /** Which parameter names something that must be the client's own. */

@@ -2,13 +2,16 @@ import { CdpCode } from '../cdp/errors.js';
 import { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import { Discovery } from './discovery.js';
-import { forwardMasked, guarded, isIdLike, objectParams, refuse, type Rule, type Unchecked } from './rule.js';
+import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
+import { forwardMasked, guarded, isIdLike, objectParams, type Rule, type Unchecked } from './rule.js';
+import { refuse } from './rules-refused.js';
 import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
 import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
 import { paramsOf, type Incoming } from './virtual-client.js';
 
-const flatOnly = refuse('messages inside messages escape its checks; attach with "flatten":true instead.');
+const nested = refuse('messages inside messages escape its checks; attach with "flatten":true instead.');
+const flatOnly: Rule = (session, incoming) => nested.rule?.(session, incoming);
 
 const attachToTarget: Rule = (session, incoming) => {
   const { client } = session;
@@ -147,12 +150,17 @@ const runIfWaitingForDebugger: Rule = (session, incoming) => {
   session.client.forward(session, incoming);
 };
 
-export const attachRules: Record<string, Rule> = {
-  'Runtime.runIfWaitingForDebugger': runIfWaitingForDebugger,
-  'Target.attachToTarget': attachToTarget,
-  'Target.detachFromTarget': detachFromTarget,
-  'Target.setDiscoverTargets': setDiscoverTargets,
-  'Target.setAutoAttach': setAutoAttach,
-  'Target.autoAttachRelated': guarded('targetId'),
-  'Target.sendMessageToTarget': flatOnly,
+/** Sessions: who gets one, and what it is told of. */
+export const attachCommands: Record<string, CommandEntry> = {
+  attachToTarget: everywhere(scope('targetId; flat sessions only', attachToTarget)),
+  detachFromTarget: everywhere(scope('sessionId, targetId', detachFromTarget)),
+  setDiscoverTargets: everywhere(scope('tells of own targets only', setDiscoverTargets)),
+  setAutoAttach: everywhere(scope('attaches to own targets only; flat sessions only', setAutoAttach)),
+  autoAttachRelated: everywhere(scope('targetId', guarded('targetId'))),
+  sendMessageToTarget: everywhere(nested),
 };
+
+/** The other end of `waitForDebuggerOnStart`. */
+export const runIfWaiting: CommandEntry = everywhere(
+  scope('takes note that the target runs', runIfWaitingForDebugger),
+);

@@ -1,7 +1,10 @@
 import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
+import { askInside } from './ask-in-page.js';
+import { answer, everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
-import { inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
+import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
+import { refuse } from './rules-refused.js';
 import type { Incoming, ParsedReply } from './virtual-client.js';
 
 /** A window id that Chrome never gives out: it counts up from small numbers, or takes hashes of 31 bits. */
@@ -35,7 +38,7 @@ const getWindowForTarget: Rule = (session, incoming) => {
     return { result };
   };
   if (targetId === undefined) client.forward(session, incoming, learn);
-  else if (client.virtual.owns(targetId)) askInside(session, incoming, targetId as string, learn);
+  else if (client.virtual.owns(targetId)) askOnPage(session, incoming, targetId as string, learn);
   else if (isIdLike(targetId) || typeof targetId === 'string') refuseUnknownTarget(session, incoming.scan.id);
   else client.forward(session, incoming);
 };
@@ -44,28 +47,17 @@ const getWindowForTarget: Rule = (session, incoming) => {
  * The headless shell dies of this command for a target that is gone, and a page may go at any time: so it is asked
  * in a session on the page, which goes with the page.
  */
-function askInside(
+function askOnPage(
   session: ClientSession,
-  { scan }: Incoming,
+  { scan: { id } }: Incoming,
   targetId: string,
   learn: (reply: ParsedReply) => ParsedReply,
 ): void {
   const { client } = session;
-  const { virtual } = client;
-  const { upstream } = virtual.host;
-  const { id } = scan;
-  upstream.call('Target.attachToTarget', { targetId, flatten: true }, virtual.rootId, (gone, attached) => {
-    if (gone || !attached) {
-      refuseUnknownTarget(session, id);
-      return;
-    }
-    const inside = attached.sessionId;
-    upstream.call('Browser.getWindowForTarget', {}, inside, (error, result) => {
-      if (error?.code === CdpCode.sessionNotFound) refuseUnknownTarget(session, id);
-      else if (error) client.refuse(session, id, error);
-      else client.reply(session, id, learn({ result }).result);
-      upstream.call('Target.detachFromTarget', { sessionId: inside }, virtual.rootId);
-    });
+  askInside(session, targetId, 'Browser.getWindowForTarget', {}, (error, result) => {
+    if (error?.code === CdpCode.sessionNotFound) refuseUnknownTarget(session, id);
+    else if (error) client.refuse(session, id, error);
+    else client.reply(session, id, learn({ result }).result);
   });
 }
 
@@ -77,24 +69,51 @@ function refuseUnknownTarget(session: ClientSession, id: number): void {
   client.refuse(session, id, { code: CdpCode.server, message });
 }
 
-/** At the root Chrome would pause the requests of all contexts, and show them. */
-const fetchEnable: Rule = (session, incoming) => {
-  if (session.isBrowser) wholeChrome(session, incoming);
-  else session.client.forward(session, incoming);
+const inOwnContext = inContext('every session');
+
+/** What Chrome calls the rights to its one clipboard, in `grantPermissions` and in `setPermission`. */
+const clipboard: ReadonlySet<unknown> = new Set([
+  'clipboardReadWrite',
+  'clipboardSanitizedWrite',
+  'clipboard-read',
+  'clipboard-write',
+]);
+const sharedClipboard = refuse('the clipboard is one for all its virtual browsers.');
+
+/** Refuses the clipboard, which Chrome has one of; other permissions are the context's own. */
+const permissions: Rule = (session, incoming) => {
+  const { permissions: many, permission, setting } = objectParams(incoming);
+  const name =
+    typeof permission === 'object' && permission !== null && 'name' in permission && permission.name;
+  const asks = Array.isArray(many) ? many.some((one) => clipboard.has(one)) : clipboard.has(name);
+  if (asks && (many !== undefined || setting === 'granted')) sharedClipboard.rule?.(session, incoming);
+  else inOwnContext(session, incoming);
 };
 
-export const browserRules: Record<string, Rule> = {
-  'Browser.close': close,
-  'Browser.crash': wholeChrome,
-  'Browser.crashGpuProcess': wholeChrome,
-  'Browser.setDownloadBehavior': inContext('every session'),
-  'Browser.cancelDownload': inContext('every session'),
-  'Browser.grantPermissions': inContext('every session'),
-  'Browser.resetPermissions': inContext('every session'),
-  'Browser.setPermission': inContext('every session'),
-  'Browser.getWindowForTarget': getWindowForTarget,
-  'Browser.getWindowBounds': ownWindow,
-  'Browser.setWindowBounds': ownWindow,
-  'Browser.setContentsSize': ownWindow,
-  'Fetch.enable': fetchEnable,
+const context = "browserContextId; without one the virtual browser's default";
+
+/** The Browser domain: at the root and in sessions of targets alike. */
+export const browserCommands: Record<string, CommandEntry> = {
+  close: everywhere(answer('ends the virtual browser, not the Chrome', close)),
+  crash: everywhere(wholeChrome),
+  crashGpuProcess: everywhere(wholeChrome),
+  getVersion: everywhere(pass),
+  getBrowserCommandLine: everywhere(wholeChrome),
+  executeBrowserCommand: everywhere(wholeChrome),
+  getHistograms: everywhere(refuse('they count what everybody does in it.')),
+  getHistogram: everywhere(refuse('it counts what everybody does in it.')),
+  setDownloadBehavior: everywhere(scope(context, inOwnContext)),
+  cancelDownload: everywhere(scope(context, inOwnContext)),
+  grantPermissions: everywhere(scope(`${context}; not the clipboard`, permissions)),
+  setPermission: everywhere(scope(`${context}; not the clipboard`, permissions)),
+  resetPermissions: everywhere(scope(context, inOwnContext)),
+  getWindowForTarget: everywhere(scope('targetId', getWindowForTarget)),
+  getWindowBounds: everywhere(scope('windowId', ownWindow)),
+  setWindowBounds: everywhere(scope('windowId', ownWindow)),
+  setContentsSize: everywhere(scope('windowId', ownWindow)),
+  setDockTile: everywhere(wholeChrome),
+  addMockCamera: everywhere(wholeChrome),
+  addPrivacySandboxEnrollmentOverride: everywhere(wholeChrome),
+  getGlobalPrivacyControl: everywhere(pass),
+  setGlobalPrivacyControl: everywhere(wholeChrome),
 };

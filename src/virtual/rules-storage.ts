@@ -1,4 +1,7 @@
-import { inContext, objectParams, type Rule } from './rule.js';
+import { everywhere, levels, pass, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
+import { askInPage } from './ask-in-page.js';
+import { forwardMasked, inContext, isIdLike, objectParams, type Rule } from './rule.js';
+import { refuse } from './rules-refused.js';
 
 const atRoot = inContext('browser sessions');
 
@@ -17,8 +20,54 @@ const cookies: Rule = (session, incoming) => {
   client.forwardChanged(session, incoming, { ...params, browserContextId }, { to: client.browserRootId });
 };
 
-export const storageRules: Record<string, Rule> = {
-  'Storage.getCookies': cookies,
-  'Storage.setCookies': cookies,
-  'Storage.clearCookies': cookies,
+/** A frame of another's gives way to one that never existed. */
+const ofFrame: Rule = (session, incoming) => {
+  const { client } = session;
+  const params = objectParams(incoming);
+  const { frameId } = params;
+  if (!isIdLike(frameId) || client.virtual.owns(frameId) || client.virtual.frames.has(frameId)) {
+    client.forward(session, incoming);
+  } else forwardMasked(session, incoming, params, 'frameId', frameId);
+};
+
+/** At the root Chrome would take its own default context, which is nobody's. */
+const inDefaultContext: CommandEntry = levels(
+  scope("asked in a page of the virtual browser's default context", askInPage),
+  pass,
+);
+const tracking: CommandEntry = levels(
+  refuse("at the root it is about a context that is nobody's; send it in a page's session."),
+  pass,
+);
+const cookieEntry: Entry = scope("browserContextId; without one the virtual browser's default", cookies);
+
+/** The Storage domain; in a page's session it is about the storage of the page's own context. */
+export const storageCommands: Record<string, CommandEntry> = {
+  getCookies: everywhere(cookieEntry),
+  setCookies: everywhere(cookieEntry),
+  clearCookies: everywhere(cookieEntry),
+  getStorageKeyForFrame: everywhere(scope('frameId', ofFrame)),
+  getStorageKey: everywhere(scope('frameId', ofFrame)),
+  clearDataForOrigin: inDefaultContext,
+  clearDataForStorageKey: inDefaultContext,
+  getUsageAndQuota: inDefaultContext,
+  overrideQuotaForOrigin: inDefaultContext,
+  getTrustTokens: inDefaultContext,
+  clearTrustTokens: inDefaultContext,
+  getPrivateVerificationTokens: inDefaultContext,
+  getPrivateVerificationTokensIssuerConfigs: inDefaultContext,
+  clearPrivateVerificationTokens: inDefaultContext,
+  deletePrivateVerificationToken: inDefaultContext,
+  runBounceTrackingMitigations: inDefaultContext,
+  trackCacheStorageForOrigin: tracking,
+  trackCacheStorageForStorageKey: tracking,
+  trackIndexedDBForOrigin: tracking,
+  trackIndexedDBForStorageKey: tracking,
+  untrackCacheStorageForOrigin: tracking,
+  untrackCacheStorageForStorageKey: tracking,
+  untrackIndexedDBForOrigin: tracking,
+  untrackIndexedDBForStorageKey: tracking,
+  setPrivateVerificationTokensTracking: tracking,
+  setStorageBucketTracking: tracking,
+  deleteStorageBucket: tracking,
 };

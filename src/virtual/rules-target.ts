@@ -1,15 +1,11 @@
 import type { Protocol } from 'devtools-protocol';
-import { attachRules } from './rules-attach.js';
-import { forwardMasked, guarded, inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
-import type { ParsedReply, Rewrite } from './virtual-client.js';
+import { everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, type Rule } from './rule.js';
+import { attachCommands } from './rules-attach.js';
+import { refuse } from './rules-refused.js';
 import type { ClientSession } from './client-session.js';
 
 const notHere = refuse('it reaches beyond one virtual browser.');
-
-/** Runs `change` on the result of a command that succeeded. */
-function onResult<T>(change: (result: T) => unknown): Rewrite {
-  return (reply: ParsedReply) => (reply.error ? reply : { result: change(reply.result as T) });
-}
 
 /** A target as this client may see it; undefined for a foreign one. */
 function ownInfo(
@@ -97,18 +93,22 @@ const getTargetInfo: Rule = (session, incoming) => {
   else client.forward(session, incoming);
 };
 
-export const targetRules: Record<string, Rule> = {
-  ...attachRules,
-  'Target.createBrowserContext': createBrowserContext,
-  'Target.getBrowserContexts': getBrowserContexts,
-  'Target.disposeBrowserContext': disposeBrowserContext,
-  'Target.createTarget': inContext('every session'),
-  'Target.closeTarget': guarded('targetId'),
-  'Target.activateTarget': guarded('targetId'),
-  'Target.getTargets': getTargets,
-  'Target.getTargetInfo': getTargetInfo,
-  'Target.exposeDevToolsProtocol': notHere,
-  'Target.setRemoteLocations': notHere,
-  'Target.openDevTools': notHere,
-  'Target.getDevToolsTarget': notHere,
+/** The Target domain: at the root and in sessions of targets alike, since any of them reaches every target. */
+export const targetCommands: Record<string, CommandEntry> = {
+  ...attachCommands,
+  attachToBrowserTarget: everywhere(pass),
+  createBrowserContext: everywhere(scope("the new context is one's own", createBrowserContext)),
+  getBrowserContexts: everywhere(scope('lists own contexts only', getBrowserContexts)),
+  disposeBrowserContext: everywhere(scope('browserContextId', disposeBrowserContext)),
+  createTarget: everywhere(
+    scope("browserContextId; without one the virtual browser's default", inContext('every session')),
+  ),
+  closeTarget: everywhere(scope('targetId', guarded('targetId'))),
+  activateTarget: everywhere(scope('targetId', guarded('targetId'))),
+  getTargets: everywhere(scope('lists own targets only', getTargets)),
+  getTargetInfo: everywhere(scope('targetId', getTargetInfo)),
+  exposeDevToolsProtocol: everywhere(notHere),
+  setRemoteLocations: everywhere(notHere),
+  openDevTools: everywhere(notHere),
+  getDevToolsTarget: everywhere(notHere),
 };

@@ -8,7 +8,8 @@ import { cutSession, patchId } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
-import { rules } from './rules.js';
+import { OwnStreams } from './own-streams.js';
+import { ruleOf } from './rules.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
 /** The client's socket, as this layer sees it. */
@@ -42,6 +43,12 @@ export interface Incoming {
   readonly scan: CommandScanner;
 }
 
+/** Which command is meant, for what happens after its frame has gone. */
+export interface NamedCommand {
+  readonly id: number;
+  readonly method: string;
+}
+
 /** Reading an unusual frame closely takes 15 to 100 ns a byte, in which nobody else is served. */
 const LARGEST_UNUSUAL = 8 * 1024 * 1024;
 
@@ -65,6 +72,10 @@ export class VirtualClient implements ReplySink {
   readonly trace: ClientTrace;
   /** Sessions with discovery on; changed by `Target.setDiscoverTargets`. */
   readonly discoverers = new Set<ClientSession>();
+  /** Traces that it has not read yet. */
+  readonly streams = new OwnStreams();
+  /** Asked at its root; each of its pages is told. */
+  ignoresCertificates = false;
   readonly #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
@@ -140,7 +151,7 @@ export class VirtualClient implements ReplySink {
   /** Passes a command on with other parameters, or to another session, or by another name. */
   forwardChanged(
     session: ClientSession,
-    { scan }: Incoming,
+    { scan }: { readonly scan: NamedCommand },
     params: unknown,
     options: { readonly to?: string; readonly method?: string; readonly rewrite?: Rewrite } = {},
   ): void {
@@ -164,6 +175,9 @@ export class VirtualClient implements ReplySink {
     });
     session.waiting = event.waitingForDebugger;
     host.addSession(session);
+    if (this.ignoresCertificates && session.type === 'page') {
+      session.tell('Security.setIgnoreCertificateErrors', { ignore: true });
+    }
     return session;
   }
 
@@ -242,7 +256,7 @@ export class VirtualClient implements ReplySink {
       return;
     }
     const incoming = { frame: text, scan: scanner };
-    const rule = rules.get(scanner.method);
+    const rule = ruleOf(scanner.method, session);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);
   }
@@ -255,7 +269,7 @@ export class VirtualClient implements ReplySink {
 
   #command(
     session: ClientSession,
-    scan: CommandScanner,
+    scan: NamedCommand,
     sessionId: string,
     rewrite: Rewrite | undefined,
   ): ClientCommand {

@@ -5,6 +5,7 @@ import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
+import { TraceLock } from './trace-lock.js';
 import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
 
 /** Whose a BrowserContext is, and the browser-level session with which it vanishes. */
@@ -23,6 +24,7 @@ export class VirtualHost implements EventSink {
   readonly isShell: boolean;
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
+  readonly tracing = new TraceLock();
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -144,6 +146,7 @@ export class VirtualHost implements EventSink {
     for (const child of [...session.children]) this.removeSession(child);
     for (const { id, waiting } of held) autoAttach?.root.release(id, waiting);
     this.upstream.unroute(session.id);
+    this.tracing.release(session);
     this.forgetContextsHeldBy(session.id);
     session.client.forgetSession(session);
     const record = this.#targets.get(session.targetId);

@@ -1,0 +1,68 @@
+import type { Rule } from './rule.js';
+
+/**
+ * What becomes of a method:
+ * - `pass`: it concerns what the session it comes in belongs to, and goes on as it is;
+ * - `scope`: what it names must be the virtual browser's own, and only that is seen in what comes back;
+ * - `answer`: cdpmux knows the answer;
+ * - `lock`: Chrome has one of it for everybody, and one virtual browser at a time may use it;
+ * - `refuse`: it would reach beyond the virtual browser.
+ */
+export type RuleKind = 'pass' | 'scope' | 'answer' | 'lock' | 'refuse';
+
+/** One method's rule at one level; `note` is what docs/protocol.md says of it. */
+export interface Entry {
+  readonly kind: RuleKind;
+  readonly note: string;
+  /** Undefined where the command goes on as it is. */
+  readonly rule: Rule | undefined;
+}
+
+/** A command's rules: at the root and in further sessions on the browser, and in sessions of targets. */
+export interface CommandEntry {
+  readonly root: Entry;
+  readonly session: Entry;
+}
+
+/** A domain's rules. */
+export interface DomainEntry {
+  /** For commands without one of their own, those of a newer Chrome included; undefined where each must have one. */
+  readonly others: CommandEntry | undefined;
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+  readonly events: Entry;
+  /** Events that differ from the domain's others. */
+  readonly eventExceptions: Readonly<Record<string, Entry>>;
+}
+
+/** Goes on as it is. */
+export const pass: Entry = { kind: 'pass', note: '', rule: undefined };
+
+/** Names something that must be the virtual browser's own. */
+export function scope(note: string, rule: Rule): Entry {
+  return { kind: 'scope', note, rule };
+}
+
+/** Answered by cdpmux. */
+export function answer(note: string, rule: Rule): Entry {
+  return { kind: 'answer', note, rule };
+}
+
+/** One virtual browser at a time. */
+export function lock(note: string, rule: Rule): Entry {
+  return { kind: 'lock', note, rule };
+}
+
+/** The same at both levels. */
+export function everywhere(entry: Entry): CommandEntry {
+  return { root: entry, session: entry };
+}
+
+/** Different at the root and in sessions of targets. */
+export function levels(root: Entry, session: Entry): CommandEntry {
+  return { root, session };
+}
+
+/** An event that is scoped or filtered; see `events.ts`. */
+export function scoped(note: string): Entry {
+  return { kind: 'scope', note, rule: undefined };
+}

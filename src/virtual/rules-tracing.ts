@@ -1,0 +1,130 @@
+import { CdpCode } from '../cdp/errors.js';
+import { everywhere, lock, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { objectParams, type Rule } from './rule.js';
+import { refuse } from './rules-refused.js';
+import { Trace } from './trace.js';
+import type { NamedCommand } from './virtual-client.js';
+
+const unfiltered = refuse(
+  "a trace in Perfetto's own format can't be cut down to one's own pages; leave out perfettoConfig and streamFormat.",
+);
+
+/** Without it the markers would not be recorded by which own processes are known. */
+const TIMELINE = 'devtools.timeline';
+
+const start: Rule = (session, incoming) => {
+  const { client } = session;
+  const { tracing } = client.virtual.host;
+  const params = objectParams(incoming);
+  if (params['perfettoConfig'] !== undefined || params['streamFormat'] === 'proto') {
+    unfiltered.rule?.(session, incoming);
+    return;
+  }
+  if (session.trace) {
+    // Chrome says that it traces already.
+    client.forward(session, incoming);
+    return;
+  }
+  const { id, method } = incoming.scan;
+  const { transferMode, streamCompression, ...rest } = params;
+  const trace = new Trace(session, {
+    asStream: transferMode === 'ReturnAsStream',
+    isCompressed: streamCompression === 'gzip',
+  });
+  const begin = (): void => {
+    session.trace = trace;
+    client.forwardChanged(session, { scan: { id, method } }, withTimeline(rest), {
+      rewrite: (reply) => {
+        if (reply.error) {
+          session.trace = undefined;
+          tracing.release(session);
+        } else trace.mark(() => undefined);
+        return reply;
+      },
+    });
+  };
+  tracing.acquire(session, begin, () => {
+    const message = `'${method}' waited in vain for another client to end its trace: a shared Chrome has one tracing for all; an exclusive one (mode=exclusive) has its own.`;
+    client.refuse(session, id, { code: CdpCode.server, message });
+  });
+};
+
+/** The categories that the client asked for, and those of the markers. */
+function withTimeline(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { categories, traceConfig } = params;
+  const config = (typeof traceConfig === 'object' ? (traceConfig ?? {}) : {}) as Record<string, unknown>;
+  const { includedCategories } = config;
+  if (Array.isArray(includedCategories) && includedCategories.length > 0) {
+    return {
+      ...params,
+      traceConfig: { ...config, includedCategories: [...(includedCategories as unknown[]), TIMELINE] },
+    };
+  }
+  if (typeof categories === 'string' && categories !== '') {
+    return { ...params, categories: `${categories},${TIMELINE}` };
+  }
+  return { ...params };
+}
+
+const end: Rule = (session, incoming) => {
+  const { client, trace } = session;
+  if (!trace) {
+    client.forward(session, incoming);
+    return;
+  }
+  const command: NamedCommand = { id: incoming.scan.id, method: incoming.scan.method };
+  trace.mark(() => client.forwardChanged(session, { scan: command }, {}));
+};
+
+const ofTrace: Rule = (session, incoming) => {
+  const { client } = session;
+  if (session.trace) client.forward(session, incoming);
+  else {
+    const error = { code: CdpCode.server, message: 'Tracing is not started' };
+    client.refuse(session, incoming.scan.id, error);
+  }
+};
+
+/** The Tracing domain: one virtual browser at a time, which gets events of its own pages' processes only. */
+export const tracingCommands: Record<string, CommandEntry> = {
+  start: everywhere(lock("one trace at a time; events of one's own pages only", start)),
+  end: everywhere(lock("of one's own trace", end)),
+  requestMemoryDump: everywhere(lock("in one's own trace", ofTrace)),
+  getCategories: everywhere(pass),
+  getTrackEventDescriptor: everywhere(pass),
+  recordClockSyncMarker: everywhere(lock("in one's own trace", ofTrace)),
+};
+
+const read: Rule = (session, incoming) => {
+  const { client } = session;
+  const params = objectParams(incoming);
+  const { handle, offset, size } = params;
+  if (!client.streams.has(handle)) {
+    client.forward(session, incoming);
+    return;
+  }
+  const request = {
+    handle,
+    ...(typeof offset === 'number' && { offset }),
+    ...(typeof size === 'number' && { size }),
+  };
+  client.reply(session, incoming.scan.id, client.streams.read(request));
+};
+
+const close: Rule = (session, incoming) => {
+  const { client } = session;
+  const { handle } = objectParams(incoming);
+  if (!client.streams.has(handle)) {
+    client.forward(session, incoming);
+    return;
+  }
+  client.streams.close(handle);
+  client.reply(session, incoming.scan.id, {});
+};
+
+/** Streams: Chrome knows a handle only in the session that got it; those of traces are cdpmux's own. */
+export const ioCommands: Record<string, CommandEntry> = {
+  read: everywhere(scope('handle', read)),
+  close: everywhere(scope('handle', close)),
+  resolveBlob: everywhere(pass),
+};
