@@ -98,7 +98,7 @@ const P = 0x50;
  * Whether cdpmux must look at an event before the client gets it: those of the Target and Browser domains, and
  * `Page.frameAttached`. Two bytes rule out nearly all others (`Ta`, `Br`, and `Page.frameA`).
  */
-function isWatched(message: Buffer, scan: MessageScanner): boolean {
+export function isWatched(message: Buffer, scan: MessageScanner): boolean {
   const at = scan.methodStart;
   switch (message[at]) {
     case T:

@@ -1,5 +1,6 @@
-import { CdpCode } from '../cdp/errors.js';
+import { CdpCode, type CdpError } from '../cdp/errors.js';
 import { everywhere, lock, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule } from './rule.js';
 import { refuse } from './rules-refused.js';
 import { Trace } from './trace.js';
@@ -11,6 +12,10 @@ const unfiltered = refuse(
 
 /** Without it the markers would not be recorded by which own processes are known. */
 const TIMELINE = 'devtools.timeline';
+
+/** How long Chrome may take to stop the trace of a session that ended, and how often it is asked, ms. */
+const STOPS_WITHIN = 5_000;
+const AGAIN_AFTER = 100;
 
 const start: Rule = (session, incoming) => {
   const { client } = session;
@@ -33,14 +38,15 @@ const start: Rule = (session, incoming) => {
   });
   const begin = (): void => {
     session.trace = trace;
-    client.forwardChanged(session, { scan: { id, method } }, withTimeline(rest), {
-      rewrite: (reply) => {
-        if (reply.error) {
-          session.trace = undefined;
-          tracing.release(session);
-        } else trace.mark(() => undefined);
-        return reply;
-      },
+    attempt(session, withTimeline(rest), performance.now() + STOPS_WITHIN, (error) => {
+      if (error) {
+        session.trace = undefined;
+        tracing.release(session);
+        client.refuse(session, id, error);
+      } else {
+        trace.mark(() => undefined);
+        client.reply(session, id, {});
+      }
     });
   };
   tracing.acquire(session, begin, () => {
@@ -48,6 +54,25 @@ const start: Rule = (session, incoming) => {
     client.refuse(session, id, { code: CdpCode.server, message });
   });
 };
+
+/** Starts it; where the trace of one that has gone is still being stopped, Chrome refuses, and is asked again. */
+function attempt(
+  session: ClientSession,
+  params: Readonly<Record<string, unknown>>,
+  deadline: number,
+  done: (error: CdpError | undefined) => void,
+): void {
+  session.tell('Tracing.start', params, (error) => {
+    const isStopping = error?.message.startsWith('Tracing has already been started') === true;
+    if (!isStopping || performance.now() > deadline) {
+      done(error);
+      return;
+    }
+    setTimeout(() => {
+      if (session.client.virtual.host.tracing.isHeldBy(session)) attempt(session, params, deadline, done);
+    }, AGAIN_AFTER);
+  });
+}
 
 /** The categories that the client asked for, and those of the markers. */
 function withTimeline(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
