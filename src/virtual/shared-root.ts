@@ -26,14 +26,30 @@ export class SharedRoot implements EventSink {
   readonly #upstream: Upstream;
   /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
   readonly #claims = new Map<VirtualBrowser, ClientSession>();
-  #state: 'idle' | 'attaching' = 'idle';
 
-  constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {
+  private constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {
     this.kind = kind;
     this.sessionId = sessionId;
     this.#host = host;
     this.#upstream = upstream;
     upstream.route(sessionId, this);
+  }
+
+  /**
+   * Makes a root of a browser-level session. It attaches from now on, whether anybody asks for it or not: what a client
+   * is told must not depend on what others ask for.
+   */
+  static async start(
+    kind: RootKind,
+    sessionId: string,
+    host: VirtualHost,
+    upstream: Upstream,
+  ): Promise<SharedRoot> {
+    const root = new SharedRoot(kind, sessionId, host, upstream);
+    const filter = [...rootFilter[kind]];
+    const how = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter };
+    await upstream.request('Target.setAutoAttach', how, sessionId);
+    return root;
   }
 
   isFree(virtual: VirtualBrowser): boolean {
@@ -50,25 +66,19 @@ export class SharedRoot implements EventSink {
 
   /** Attaches what exists for the claiming session, then calls `done`: everything has been announced by then. */
   attachExisting(session: ClientSession, done: () => void): void {
-    // The first time Chrome itself announces what exists. Later it announces only what is new.
-    if (this.#state === 'attaching') {
-      for (const { info } of session.client.virtual.targets()) {
-        if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
-        this.#upstream.call(
-          'Target.attachToTarget',
-          { targetId: info.targetId, flatten: true },
-          this.sessionId,
-        );
-      }
+    let left = 1;
+    const one = (): void => {
+      left--;
+      if (left === 0) done();
+    };
+    // Chrome announces only what is new.
+    for (const { info } of session.client.virtual.targets()) {
+      if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
+      left++;
+      const params = { targetId: info.targetId, flatten: true };
+      this.#upstream.call('Target.attachToTarget', params, this.sessionId, one);
     }
-    this.#state = 'attaching';
-    const filter = [...rootFilter[this.kind]];
-    this.#upstream.call(
-      'Target.setAutoAttach',
-      { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter },
-      this.sessionId,
-      done,
-    );
+    one();
   }
 
   /** Lets a target go that this root holds. */

@@ -242,7 +242,7 @@ export class VirtualHost implements EventSink {
   }
 
   async #addRoot(kind: RootKind): Promise<SharedRoot> {
-    const root = new SharedRoot(kind, await this.#attachRoot(), this, this.upstream);
+    const root = await SharedRoot.start(kind, await this.#attachRoot(), this, this.upstream);
     this.#roots[kind].push(root);
     return root;
   }
