@@ -10,6 +10,7 @@ import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { startHaproxy } from './haproxy.js';
+import { startRelay } from './relay.js';
 import { memory } from './memory.js';
 import { RawClient } from './raw-client.js';
 import { session } from './session.js';
@@ -23,6 +24,7 @@ const USAGE = `npm run bench -- [flags]
   --rounds <n>                     how often the session suite does each thing (25)
   --clients <n>                    clients of the memory suite (20)
   --haproxy                        wire: HAProxy in TCP mode as a control (must be installed)
+  --relay                          wire: a relay of bytes written for Node as a control
   --json <file>                    write the figures there too
   --cpu-prof <directory>           have cdpmux write a CPU profile of the wire and session suites there
 `;
@@ -38,6 +40,7 @@ interface Flags {
   readonly rounds: number;
   readonly clients: number;
   readonly haproxy: boolean;
+  readonly relay: boolean;
   readonly json: string | undefined;
   readonly cpuProf: string | undefined;
 }
@@ -52,6 +55,7 @@ function readFlags(): Flags {
       rounds: { type: 'string', default: '25' },
       clients: { type: 'string', default: '20' },
       haproxy: { type: 'boolean', default: false },
+      relay: { type: 'boolean', default: false },
       json: { type: 'string' },
       'cpu-prof': { type: 'string' },
     },
@@ -68,6 +72,7 @@ function readFlags(): Flags {
     rounds: positive('--rounds', values.rounds),
     clients: positive('--clients', values.clients),
     haproxy: values.haproxy,
+    relay: values.relay,
     json: values.json,
     cpuProf: values['cpu-prof'],
   };
@@ -94,11 +99,18 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
     const closeCdpmux = closers.add(() => cdpmux.close());
     const urls = { directUrl: direct.wsUrl, cdpmuxUrl: cdpmux.wsUrl };
     if (flags.suites.includes('wire')) {
-      const haproxy = flags.haproxy ? await startHaproxy(direct.wsUrl) : undefined;
-      const closeHaproxy = haproxy && closers.add(() => haproxy.close());
-      const options = { ...urls, ...(haproxy && { haproxyUrl: haproxy.wsUrl }), seconds: flags.seconds };
-      figures.push(...(await wire(options)));
-      await closeHaproxy?.();
+      const controls: { name: string; url: string }[] = [];
+      const closing: (() => Promise<void>)[] = [];
+      for (const [name, start] of [
+        ...(flags.haproxy ? ([['HAProxy', startHaproxy]] as const) : []),
+        ...(flags.relay ? ([['a relay in Node', startRelay]] as const) : []),
+      ]) {
+        const control = await start(direct.wsUrl);
+        closing.push(closers.add(() => control.close()));
+        controls.push({ name, url: control.wsUrl });
+      }
+      figures.push(...(await wire({ ...urls, controls, seconds: flags.seconds })));
+      for (const close of closing) await close();
     }
     if (flags.suites.includes('session')) {
       const neighbours = [1, 20, 100, 200];

@@ -8,6 +8,7 @@ import type { Closers } from './closers.js';
 import { startDirect } from './direct-chrome.js';
 import { singleRatio } from './figures.js';
 import type { Figure } from './figures.js';
+import { RawClient } from './raw-client.js';
 import { settledSize } from './resident.js';
 import { openSite } from './site.js';
 
@@ -25,6 +26,7 @@ export interface MemoryOptions {
 export async function memory(options: MemoryOptions): Promise<Figure[]> {
   const { executable, clients } = options;
   const shared = await together(options);
+  const bare = await pagesAlone(options);
   const apart = await each(options, ownFlags);
   const usual = await each(options, puppeteersFlags);
   const figure = (name: string, unit: string, direct: number, cdpmux: number): Figure => ({
@@ -47,6 +49,12 @@ export async function memory(options: MemoryOptions): Promise<Figure[]> {
     ...(isShell && clients === 20
       ? [{ ...size, name: 'the same, in all', target: { of: 'cdpmux', relation: '<=', value: 600 } } as const]
       : []),
+    figure(
+      'the same pages in one Chrome without cdpmux (what no proxy gets below)',
+      'MB',
+      apart.blank.mb,
+      bare,
+    ),
     figure('direct: a Chrome each, by puppeteer.launch', 'MB', usual.blank.mb, shared.blank.mb),
     figure('each page at a site; direct: same flags', 'MB', apart.visited.mb, shared.visited.mb),
     figure('each page at a site; direct: by puppeteer.launch', 'MB', usual.visited.mb, shared.visited.mb),
@@ -85,6 +93,25 @@ async function together({ executable, clients, closers }: MemoryOptions): Promis
     return await sizes([cdpmux.pid], browsers, site.url);
   } finally {
     for (const close of started.reverse()) await close();
+  }
+}
+
+/** One Chrome with as many contexts of one blank page, and nobody connected but over one plain socket. */
+async function pagesAlone({ executable, clients, closers }: MemoryOptions): Promise<number> {
+  const chrome = await startDirect(executable);
+  const close = closers.add(() => chrome.close());
+  const client = await RawClient.connect(chrome.wsUrl);
+  try {
+    for (let i = 0; i < clients; i++) {
+      const { browserContextId } = await client.request<{ browserContextId: string }>(
+        'Target.createBrowserContext',
+      );
+      await client.request('Target.createTarget', { url: 'about:blank', browserContextId });
+    }
+    return (await settledSize([chrome.pid])).mb;
+  } finally {
+    client.close();
+    await close();
   }
 }
 

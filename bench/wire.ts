@@ -28,8 +28,8 @@ const SLICES = 3;
 export interface WireOptions {
   readonly directUrl: string;
   readonly cdpmuxUrl: string;
-  /** A plain TCP proxy in front of the direct Chrome, as a control. */
-  readonly haproxyUrl?: string;
+  /** What else stands in front of the direct Chrome, by name, as controls: they pass bytes on and know no CDP. */
+  readonly controls?: readonly { readonly name: string; readonly url: string }[];
   readonly seconds: number;
 }
 
@@ -37,10 +37,11 @@ export interface WireOptions {
 export async function wire(options: WireOptions): Promise<Figure[]> {
   const sides: Side[] = [];
   try {
-    for (const url of [options.directUrl, options.cdpmuxUrl, options.haproxyUrl]) {
-      if (url !== undefined) sides.push(await open(url));
+    const controls = options.controls ?? [];
+    for (const url of [options.directUrl, options.cdpmuxUrl, ...controls.map(({ url }) => url)]) {
+      sides.push(await open(url));
     }
-    const [direct, cdpmux, haproxy] = sides;
+    const [direct, cdpmux, ...others] = sides;
     if (!direct || !cdpmux) throw new Error('two sides are needed');
     for (const side of sides) await warmUp(side);
     const end = performance.now() + options.seconds * 1000;
@@ -53,7 +54,10 @@ export async function wire(options: WireOptions): Promise<Figure[]> {
       }
       for (const side of sides) await large(side);
     } while (performance.now() < end);
-    return [...compare(direct, cdpmux, true), ...(haproxy ? compare(direct, haproxy, false) : [])];
+    return [
+      ...compare(direct, cdpmux),
+      ...others.flatMap((other, index) => compare(direct, other, controls[index]?.name)),
+    ];
   } finally {
     for (const { client } of sides) client.close();
   }
@@ -126,7 +130,7 @@ async function large(side: Side): Promise<void> {
   side.large.push(LARGE_BYTES / 1e3 / (performance.now() - start));
 }
 
-function compare(direct: Side, other: Side, isCdpmux: boolean): Figure[] {
+function compare(direct: Side, other: Side, control?: string): Figure[] {
   const figure = (
     name: string,
     unit: string,
@@ -135,12 +139,12 @@ function compare(direct: Side, other: Side, isCdpmux: boolean): Figure[] {
     target?: Omit<Target, 'of'>,
   ): Figure => ({
     suite: 'wire',
-    name: isCdpmux ? name : `${name} (HAProxy for cdpmux)`,
+    name: control === undefined ? name : `${name} (${control} for cdpmux)`,
     unit,
     direct: values[0],
     cdpmux: values[1],
     ratio: ratios(series.cdpmux, series.direct),
-    ...(isCdpmux && target && { target: { of: 'ratio', ...target } }),
+    ...(control === undefined && target && { target: { of: 'ratio', ...target } }),
     series,
   });
   const latencies = (percent: 50 | 99, target?: Omit<Target, 'of'>): Figure => {
