@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
+import { commandLine, listProcesses } from '../src/chrome/proc.js';
 import { CdpClient } from './support/cdp-client.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { startChrome, type DirectChrome } from './support/chrome.js';
@@ -188,16 +189,18 @@ describe('a Chrome that dies', () => {
   }, 60_000);
   afterEach(() => cdpmux.close());
 
-  const chromePid = async (client: CdpClient): Promise<number> => {
-    const { processInfo } = await client.send<{ processInfo: { type: string; id: number }[] }>(
-      'SystemInfo.getProcessInfo',
-    );
-    return processInfo.find(({ type }) => type === 'browser')!.id;
+  /** The Chrome that this process launched last: tests of a file run one after the other. */
+  const chromePid = async (): Promise<number> => {
+    const own = (await listProcesses()).filter(({ parent }) => parent === process.pid);
+    for (const { pid } of own.sort((a, b) => b.startTime - a.startTime)) {
+      if ((await commandLine(pid)).includes('--remote-debugging-pipe')) return pid;
+    }
+    throw new Error('no Chrome of this process runs');
   };
 
   it('fails what is pending, then closes each client with 4502, and is replaced', async () => {
     const clients = await Promise.all([1, 2, 3].map(() => CdpClient.connect(cdpmux.wsUrl)));
-    const pid = await chromePid(clients[0]!);
+    const pid = await chromePid();
     const endless = { expression: 'new Promise(()=>{})', awaitPromise: true };
     const pending = await Promise.all(
       clients.map(async (client) => {
@@ -213,7 +216,7 @@ describe('a Chrome that dies', () => {
     }
     await eventually(() => cdpmux.mux.readiness().ready, { within: 15_000, what: 'a successor' });
     const next = await CdpClient.connect(cdpmux.wsUrl);
-    expect(await chromePid(next)).not.toBe(pid);
+    expect(await chromePid()).not.toBe(pid);
     const { sessionId } = await next.newPage();
     const { result } = await next.send<{ result: { value: number } }>(
       'Runtime.evaluate',
@@ -228,7 +231,7 @@ describe('a Chrome that dies', () => {
 
   it('serves a client that comes before the successor is up', async () => {
     const client = await CdpClient.connect(cdpmux.wsUrl);
-    process.kill(await chromePid(client), 'SIGKILL');
+    process.kill(await chromePid(), 'SIGKILL');
     await client.closed;
     const next = await CdpClient.connect(cdpmux.wsUrl);
     expect(await next.send('Browser.getVersion')).toHaveProperty('product');

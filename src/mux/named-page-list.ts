@@ -26,7 +26,8 @@ export class NamedPageList implements NamedBrowser {
     const id = await this.#virtual.createPage(url, forTab);
     const entry = await this.#entry(id);
     if (!entry) throw new CdpmuxError('NOT_FOUND', `The new page ${id} was closed before it could be shown.`);
-    return entry;
+    // Full Chrome may not have begun the navigation yet, and shows where it goes.
+    return entry.url === '' ? { ...entry, url: new URL(url).href } : entry;
   }
 
   async activate(targetId: string): Promise<boolean> {
