@@ -4,7 +4,7 @@ import { CdpmuxError, everybody, type Caller, type Priority, type Tenant } from 
 import { digestOf } from '../config/auth.js';
 import type { Auth, Mode, Token } from '../config.js';
 import { checkHost, checkOrigin, checkSite, type Guarded } from '../front-door/guards.js';
-import { readPath } from '../front-door/request-path.js';
+import { splitPath } from '../front-door/request-path.js';
 import { readCredentials } from './credentials.js';
 import { rightFor, type Right } from './rights.js';
 
@@ -71,7 +71,7 @@ export class Access {
   /** Who sends a request over HTTP, which reached us as `publicHost`; throws UNAUTHORIZED or FORBIDDEN. */
   identifyRequest(request: IncomingMessage, publicHost: string): Guest {
     this.#checkHost(request);
-    const { path } = readPath(request.url ?? '/');
+    const { path } = splitPath(request.url ?? '/');
     if (!HARMLESS.has(path)) checkSite(request, publicHost, this.#rules.allowedOrigins);
     return this.#identify(request, rightFor(request.method ?? 'GET', path));
   }
