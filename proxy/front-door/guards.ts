@@ -29,7 +29,7 @@ export function checkHost(request: IncomingMessage, allowedHosts: readonly strin
 
 /**
  * Refuses an upgrade that a web page asks for; programs send no Origin. Chrome does the same, and its
- * `--remote-allow-origins` is `listen.allowedOrigins` here: compared letter by letter, or `*`.
+ * `--remote-allow-origins` is `listen.allowedOrigins` here: compared letter by letter but for capitals, or `*`.
  */
 export function checkOrigin(request: IncomingMessage, allowedOrigins: readonly string[]): void {
   const { origin } = request.headers;
@@ -58,7 +58,8 @@ export function checkSite(
 }
 
 function isAllowed(origin: string, allowedOrigins: readonly string[]): boolean {
-  return allowedOrigins.includes('*') || allowedOrigins.includes(origin);
+  const same = (one: string): boolean => one === '*' || one.toLowerCase() === origin.toLowerCase();
+  return allowedOrigins.some(same);
 }
 
 function hostName(host: string): string {
