@@ -1,9 +1,13 @@
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import CDP from 'chrome-remote-interface';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import { loadConfig } from '../proxy/config.js';
+import { Service } from '../proxy/service.js';
 import { ask, errorOf, refusedUpgrade } from './support/ask.js';
 import { CdpClient } from './support/cdp-client.js';
+import { chromeExecutable } from './support/chrome.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
 
@@ -333,6 +337,35 @@ describe('the limits of a token that waits', () => {
       expect(one.mux.stats().virtualBrowsers).toBe(0);
     } finally {
       await one.close();
+    }
+  });
+
+  it('refuse who waits when its token is removed, and leave nothing of it', async () => {
+    const config = (list: object[]) => {
+      const set = [`auth.tokens=${JSON.stringify(list)}`, 'browsers.max=1', 'browsers.virtualPerBrowser=1'];
+      return loadConfig({ flags: { set: [...set, 'listen.port=0', `chrome=${chromeExecutable()}`] } });
+    };
+    const service = await Service.start(config(few), {
+      env: process.env,
+      tmpDir: tmpdir(),
+      log: () => undefined,
+      load: () => Promise.resolve(config(few.slice(0, 1))),
+    });
+    const base = `127.0.0.1:${service.door.port}`;
+    try {
+      const first = await CdpClient.connect(`ws://${base}`, as('greedy-secret'));
+      const waiting = [
+        refusedUpgrade(`ws://${base}`, as('late-secret')),
+        ask(`http://${base}/json/list`, as('late-secret')),
+      ];
+      await eventually(() => service.mux.stats().waiting === 2);
+      await service.reload();
+      expect(await first.send('Browser.getVersion')).toHaveProperty('product');
+      await first.close();
+      for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(401);
+      await eventually(() => service.mux.stats().virtualBrowsers === 0);
+    } finally {
+      await service.close(3_000);
     }
   });
 });

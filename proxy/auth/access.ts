@@ -1,6 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { CdpmuxError, everybody, type Caller, type Priority, type Tenant } from '../../src/index.js';
+import {
+  CdpmuxError,
+  everybody,
+  type Caller,
+  type Mux,
+  type Priority,
+  type Tenant,
+} from '../../src/index.js';
 import { digestOf } from '../config/auth.js';
 import type { Auth, Mode, Token } from '../config.js';
 import { checkHost, checkOrigin, checkSite, type Guarded } from '../front-door/guards.js';
@@ -94,7 +101,7 @@ export class Access {
     return { ...guestOf(token, this.#trust ?? 'tenant'), url, ...(inQuery && { queryToken: given ?? '' }) };
   }
 
-  /** Whether a tenant may still come in. */
+  /** Whether a tenant may still come in: its token may have been removed while it waited. */
   knows(tenant: Tenant): boolean {
     return !this.required || this.#auth.tokens.some(({ name }) => name === tenant.name);
   }
@@ -138,6 +145,12 @@ function guestOf(token: Token, trust: Tenant['trust']): Omit<Guest, 'url'> {
     ...(maxQueued !== undefined && { maxQueued }),
   };
   return { tenant: { name, trust }, quota, priority, maxPriority, modes, admin };
+}
+
+/** Ends what a tenant got after its token had been removed, and throws UNAUTHORIZED. */
+export function turnAway(mux: Mux, { name }: Tenant): never {
+  mux.endTenant(name, tokenRemoved);
+  throw new CdpmuxError('UNAUTHORIZED', `The token ${name} was removed.`);
 }
 
 function unauthorized(isWrong: boolean): CdpmuxError {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Mux, NamedBrowser, PageEntry } from '../../src/index.js';
 import { mustAllowMode } from '../auth/allowance.js';
-import type { Guest } from '../auth/access.js';
+import { turnAway, type Access, type Guest } from '../auth/access.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
 import { send } from './send.js';
@@ -22,11 +22,13 @@ interface Call {
 /** Chrome's own HTTP endpoints (`/json/…`), answered as Chrome answers them, from a virtual browser. */
 export class ChromeEndpoints {
   readonly #mux: Mux;
+  readonly #access: Access;
   readonly #trustForwarded: boolean;
   #protocol: Promise<Buffer> | undefined;
 
-  constructor(mux: Mux, trustForwarded: boolean) {
+  constructor(mux: Mux, access: Access, trustForwarded: boolean) {
     this.#mux = mux;
+    this.#access = access;
     this.#trustForwarded = trustForwarded;
   }
 
@@ -77,7 +79,9 @@ export class ChromeEndpoints {
   async #named({ guest, name }: Call): Promise<NamedBrowser> {
     mustAllowMode(guest, 'shared');
     const { tenant, quota = {}, priority } = guest;
-    return this.#mux.named({ tenant, quota, priority }, name);
+    const browser = await this.#mux.named({ tenant, quota, priority }, name);
+    if (!this.#access.knows(tenant)) turnAway(this.#mux, tenant);
+    return browser;
   }
 
   async #list(call: Call): Promise<string> {

@@ -61,7 +61,7 @@ export class FrontDoor {
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
-    this.#chrome = new ChromeEndpoints(options.mux, options.trustForwarded);
+    this.#chrome = new ChromeEndpoints(options.mux, options.access, options.trustForwarded);
     this.#operator = new OperatorEndpoints(options);
     const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#answer(request, response);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { CdpmuxError, type Admission, type Mux, type Seat } from '../../src/index.js';
-import { tokenRemoved, type Access } from '../auth/access.js';
+import { turnAway, type Access } from '../auth/access.js';
 import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
@@ -42,7 +42,10 @@ export class UpgradeHandler {
     try {
       const admission = this.#read(request, arrival.signal);
       seat = await this.#options.mux.admit(admission);
-      this.#mustStillKnow(admission, seat);
+      if (!this.#options.access.knows(admission.tenant)) {
+        seat.release();
+        turnAway(this.#options.mux, admission.tenant);
+      }
       const rest = arrival.done();
       if (rest) this.#upgrade(request, stream, rest, seat);
       else {
@@ -70,15 +73,6 @@ export class UpgradeHandler {
       ...(typeof traceparent === 'string' && { traceparent }),
       signal,
     };
-  }
-
-  /** Its token may have been removed while it waited for its place. */
-  #mustStillKnow({ tenant }: Admission, seat: Seat): void {
-    const { access, mux } = this.#options;
-    if (access.knows(tenant)) return;
-    seat.release();
-    mux.endTenant(tenant.name, tokenRemoved);
-    throw new CdpmuxError('UNAUTHORIZED', `The token ${tenant.name} was removed.`);
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, seat: Seat): void {
