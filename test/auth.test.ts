@@ -264,10 +264,10 @@ describe('the limits of a token', () => {
     // joining one that is there takes none, and others are not concerned
     await (await clientOf('ci', '/name/third/')).close();
     await (await clientOf('qa')).close();
-    await clients[0]!.close();
+    await clients[0].close();
     await eventually(() => cdpmux.mux.tenantStats({ name: 'ci', trust: 'tenant' }).virtualBrowsers === 2);
     await (await clientOf('ci')).close();
-    await clients[1]!.close();
+    await clients[1].close();
     cdpmux.mux.endTenant('ci', { code: 1000, reason: 'test' });
     await nobodyThere();
   });
