@@ -303,6 +303,12 @@ describe('the limits of a token that waits', () => {
     const full = await startCdpmux(settings);
     try {
       const first = await CdpClient.connect(full.wsUrl, as('greedy-secret'));
+      // who gives up is not counted any more
+      for (const _attempt of [1, 2]) {
+        const { status } = await refusedUpgrade(`${full.wsUrl}?queueTimeout=50`, as('greedy-secret'));
+        expect(status).toBe(503);
+      }
+      expect(full.mux.tenantStats({ name: 'greedy', trust: 'tenant' }).waiting).toBe(0);
       const order: string[] = [];
       const waiting = (secret: string) =>
         CdpClient.connect(full.wsUrl, as(secret)).then((client) => (order.push(secret), client));
@@ -320,7 +326,6 @@ describe('the limits of a token that waits', () => {
       await (await other).close();
       await (await second).close();
       expect(order).toEqual(['late-secret', 'greedy-secret']);
-      // who went while it waited, or was refused, is not counted any more
       await (await CdpClient.connect(full.wsUrl, as('greedy-secret'))).close();
       await eventually(() => full.mux.tenantStats({ name: 'greedy', trust: 'tenant' }).virtualBrowsers === 0);
     } finally {

@@ -248,11 +248,11 @@ export class Mux {
     const entry = this.#quotas.enter(tenant, quota, this.#pool.full);
     const lease = await this.#pool
       .acquire(signal, queueTimeout, priorities.indexOf(priority))
-      .finally(() => entry.placed())
       .catch((error: unknown) => {
         entry.left();
         throw error;
       });
+    entry.placed();
     const release = (): void => {
       lease.release();
       entry.left();
