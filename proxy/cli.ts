@@ -4,7 +4,12 @@ import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
 
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly kind: 'serve'; readonly config: Config }
+  | {
+      readonly kind: 'serve';
+      readonly config: Config;
+      /** Reads all sources anew; rejects with a ConfigError. */
+      readonly load: () => Promise<Config>;
+    }
   /** Said already, such as the help; exit with the code. */
   | { readonly kind: 'done'; readonly code: number };
 
@@ -57,10 +62,13 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     return { kind: 'done', code: exitCode === 0 ? 0 : 2 };
   }
   if (!flags) return { kind: 'done', code: 0 };
-  try {
-    const { config: name, ...rest } = flags;
+  const { config: name, ...rest } = flags;
+  const load = async (): Promise<Config> => {
     const file = name === undefined ? undefined : { name, content: await readConfigFile(name) };
-    return { kind: 'serve', config: loadConfig({ ...(file && { file }), env: terminal.env, flags: rest }) };
+    return loadConfig({ ...(file && { file }), env: terminal.env, flags: rest });
+  };
+  try {
+    return { kind: 'serve', config: await load(), load };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     terminal.err(`${error.message}\n`);

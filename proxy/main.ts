@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { tmpdir } from 'node:os';
 import { CdpmuxError } from '../src/index.js';
-import { readCommandLine } from './cli.js';
+import { readCommandLine, type Invocation } from './cli.js';
 import type { Config } from './config.js';
+import { ControllingTerminal } from './controlling-terminal.js';
 import { createLogger, type Logger } from './log.js';
 import { Service } from './service.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
@@ -21,10 +22,10 @@ async function main(): Promise<void> {
     err: (text) => process.stderr.write(text),
   });
   if (invocation.kind === 'done') process.exitCode = invocation.code;
-  else await serve(invocation.config);
+  else await serve(invocation);
 }
 
-async function serve(config: Config): Promise<void> {
+async function serve({ config, load }: Invocation & { kind: 'serve' }): Promise<void> {
   const log = createLogger(config.log.level, process.stderr.isTTY);
   const stopper = new Stopper(log);
   try {
@@ -38,8 +39,9 @@ async function serve(config: Config): Promise<void> {
       env: process.env,
       tmpDir: tmpdir(),
       log: (level, message, fields) => log[level](fields ?? {}, message),
+      load,
     });
-    if (stopper.started(service, telemetry)) await greet(service);
+    if (stopper.started(service, telemetry)) await greet(service, config);
   } catch (error) {
     if (stopper.stopping) {
       stopper.notStarted();
@@ -50,13 +52,13 @@ async function serve(config: Config): Promise<void> {
   }
 }
 
-async function greet({ mux, door }: Service): Promise<void> {
-  const url = door.webSocketUrl;
+async function greet({ mux, door }: Service, { auth }: Config): Promise<void> {
+  const url = `${door.webSocketUrl}${auth.required ? '?token=<token>' : ''}`;
   const { product } = await mux.version();
   const chrome = mux.executable();
   const where = chrome ? `${chrome.path} (${chrome.kind}, ${chrome.source})` : 'remote';
   const lines = [
-    `cdpmux listens on ${url}`,
+    `cdpmux listens on ${door.webSocketUrl}`,
     `Chrome: ${product}, ${where}`,
     `Try: const browser = await puppeteer.connect({ browserWSEndpoint: '${url}' });`,
   ];
@@ -75,6 +77,7 @@ function explain(error: unknown, { listen }: Config): string {
 /** Ends the process on a signal or an unforeseen error, and leaves nothing behind. */
 class Stopper {
   readonly #log: Logger;
+  readonly #terminal = new ControllingTerminal();
   #running: { service: Service; telemetry: Telemetry } | undefined;
   #state: 'running' | 'stopping' = 'running';
 
@@ -82,8 +85,7 @@ class Stopper {
     this.#log = log;
     process.on('SIGINT', () => this.#onSignal('SIGINT'));
     process.on('SIGTERM', () => this.#onSignal('SIGTERM'));
-    // The terminal was closed.
-    process.on('SIGHUP', () => this.#onSignal('SIGHUP'));
+    process.on('SIGHUP', () => this.#onHangup());
     // Who reads our output may stop, as `npm start | head -1` does; clients have nothing to do with it.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
     process.on('uncaughtException', (error) => this.#onCrash(error));
@@ -104,6 +106,13 @@ class Stopper {
   /** Nothing runs and nothing will, after a signal: what failed to start has cleaned up behind itself. */
   notStarted(): void {
     if (!this.#running) process.exit(0);
+  }
+
+  /** A supervisor asks to read the configuration anew; from a terminal that was closed it means the end. */
+  #onHangup(): void {
+    if (this.#terminal.isLost()) this.#onSignal('SIGHUP');
+    else if (this.#running && !this.stopping) void this.#running.service.reload();
+    // While it starts there is nothing to reload: the configuration was read a moment ago.
   }
 
   #onSignal(signal: string): void {

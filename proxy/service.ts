@@ -1,13 +1,17 @@
 import { Mux } from '../src/index.js';
+import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
+import { Reloader, rulesOf, type ReloadReport } from './reload.js';
 
 /** What of the surroundings a service needs. */
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly tmpDir: string;
   readonly log: Log;
+  /** Reads the configuration anew, as at the start; without it a reload changes nothing. */
+  readonly load?: () => Promise<Config>;
 }
 
 /** A running cdpmux: the library with its front door. */
@@ -15,32 +19,60 @@ export class Service {
   readonly mux: Mux;
   readonly door: FrontDoor;
 
-  private constructor(mux: Mux, door: FrontDoor) {
+  readonly #reload: () => Promise<ReloadReport>;
+
+  private constructor(mux: Mux, door: FrontDoor, reload: () => Promise<ReloadReport>) {
     this.mux = mux;
     this.door = door;
+    this.#reload = reload;
   }
 
   /** Starts it; on failure nothing is left running. */
-  static async start(config: Config, { env, tmpDir, log }: Surroundings): Promise<Service> {
-    const { chrome, browsers, queue, listen, limits, admin } = config;
-    const mux = new Mux({ ...(chrome !== undefined && { chrome }), env, tmpDir, browsers, queue });
+  static async start(config: Config, { env, tmpDir, log, load }: Surroundings): Promise<Service> {
+    const { chrome, browsers, queue, listen, limits, admin, tls } = config;
+    const withoutSecrets = without(env, config.auth.variables);
+    const mux = new Mux({
+      ...(chrome !== undefined && { chrome }),
+      env: withoutSecrets,
+      tmpDir,
+      browsers,
+      queue,
+    });
+    const access = new Access(rulesOf(config), config.policy.trust);
+    let door: FrontDoor | undefined;
+    const reloader = new Reloader(config, load ?? (() => Promise.resolve(config)), {
+      applyRules: (rules) => {
+        const changes = access.replace(rules);
+        for (const name of changes.removed) mux.endTenant(name, tokenRemoved);
+        return changes;
+      },
+      applyTls: (changed) => door?.setTls(changed),
+    });
+    const reload = (): Promise<ReloadReport> => told(reloader.reload(), log);
     try {
       await mux.start();
-      const door = await FrontDoor.listen({
+      door = await FrontDoor.listen({
         mux,
+        access,
         host: listen.host,
         port: listen.port,
-        allowedHosts: listen.allowedHosts,
+        ...(tls && { tls }),
         trustForwarded: listen.trustForwarded,
         limits,
         ...(admin.port !== undefined && { admin: { host: admin.host, port: admin.port } }),
+        reload,
         log,
       });
-      return new Service(mux, door);
+      return new Service(mux, door, reload);
     } catch (error) {
       await mux.close(FAILED_START_DEADLINE);
       throw error;
     }
+  }
+
+  /** Reads the configuration anew and applies what can be applied; the log has what happened. Never rejects. */
+  async reload(): Promise<void> {
+    await this.#reload().catch(() => undefined);
   }
 
   /** Stops within about `deadline` ms: clients are told, Chromes end, their profiles go. */
@@ -51,3 +83,23 @@ export class Service {
 
 /** How long Chromes get to end when the start failed, ms. */
 const FAILED_START_DEADLINE = 2_000;
+
+/** Chrome inherits the environment, and what runs in it must not find tokens there. */
+function without(env: NodeJS.ProcessEnv, variables: readonly string[]): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(
+    ([name]) => !variables.includes(name) && !name.startsWith('CDPMUX_'),
+  );
+  return Object.fromEntries(kept);
+}
+
+/** A reload, with a line in the log of how it went: who sends a signal gets no other answer. */
+async function told(reloading: Promise<ReloadReport>, log: Log): Promise<ReloadReport> {
+  try {
+    const report = await reloading;
+    log('info', 'reloaded', report);
+    return report;
+  } catch (error) {
+    log('warn', 'not reloaded: everything stays as it was', { error: (error as Error).message });
+    throw error;
+  }
+}

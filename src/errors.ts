@@ -4,9 +4,11 @@
  */
 export type ErrorCode =
   | 'BAD_PARAMETER'
+  | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'ENDED'
+  | 'OVER_QUOTA'
   | 'QUEUE_FULL'
   | 'QUEUE_TIMEOUT'
   | 'CLOSING'

@@ -3,6 +3,7 @@ export { Mux } from './mux/mux.js';
 export type { MuxOptions } from './mux/options.js';
 export type {
   Admission,
+  Caller,
   ChromeVersion,
   Client,
   Downstream,
@@ -11,7 +12,9 @@ export type {
   PageEntry,
   Priority,
   Seat,
+  TenantStats,
 } from './mux/types.js';
+export type { Quota } from './mux/quotas.js';
 export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
 export type { MetricsText } from './telemetry/metrics.js';

@@ -261,14 +261,16 @@ describe('what only several settings say together', () => {
   });
 
   it.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '::ffff:192.0.2.1'])(
-    'listening on %s needs listen.insecure',
+    'listening on %s needs tokens or listen.insecure',
     (host) => {
       expect(problemsOf({ flags: { host } })).toEqual([
         expect.stringMatching(
-          /^listen\.host = .*\(--host\): must be a loopback address.*listen\.insecure=true/,
+          /^listen\.host = .*\(--host\): must be a loopback address.*auth\.tokens.*listen\.insecure=true/,
         ),
       ]);
       expect(loadConfig({ flags: { host, set: ['listen.insecure=true'] } }).listen.host).toBe(host);
+      const set = ['auth.tokens=[{"name":"a","secret":"secret-a"}]'];
+      expect(loadConfig({ flags: { host, set } }).listen.host).toBe(host);
     },
   );
 

@@ -98,6 +98,12 @@ export function hostNames() {
   return leaf(list(name), 'list of host names without port');
 }
 
+/** Some origins as browsers send them, or `*` for all; as text they are parted by commas. */
+export function origins() {
+  const origin = z.string().regex(/^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s,*]+)$/i);
+  return leaf(list(origin), 'list of origins such as https://tools.example:8443, or *');
+}
+
 function isUrl(protocols: readonly string[]) {
   return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol));
 }

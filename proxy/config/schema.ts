@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { bytes, choice, duration, flag, host, hostNames, integer, text, url, urls } from './leaf.js';
+import { bytes, choice, duration, flag, host, hostNames, integer, origins, text, url, urls } from './leaf.js';
+import { tokens, type Detail } from './tokens.js';
 
 const MiB = 1024 * 1024;
 
@@ -16,6 +17,19 @@ export const configSchema = z.strictObject({
     allowedHosts: hostNames().default([]),
     trustForwarded: flag().default(false),
     insecure: flag().default(false),
+    allowedOrigins: origins().default([]),
+    tls: z.strictObject({
+      cert: text('the path of a PEM file').optional(),
+      key: text('the path of a PEM file').optional(),
+    }),
+  }),
+  auth: z.strictObject({
+    tokens: tokens().default([]),
+    file: text('the path of a JSON file with a list of tokens').optional(),
+  }),
+  policy: z.strictObject({
+    // by default local without tokens, tenant with them
+    trust: choice('local', 'tenant').optional(),
   }),
   admin: z.strictObject({
     host: host().default('127.0.0.1'),
@@ -47,8 +61,8 @@ export const configSchema = z.strictObject({
   }),
 });
 
-/** The whole configuration, checked and with defaults. */
-export type Config = z.infer<typeof configSchema>;
+/** All settings, checked and with defaults. */
+export type Settings = z.infer<typeof configSchema>;
 
 /** The path of a setting: `['listen', 'port']`. */
 export type Path = readonly string[];
@@ -58,6 +72,8 @@ export interface Setting {
   readonly path: Path;
   readonly schema: z.ZodType;
   readonly allowed: string;
+  /** What is wrong inside of a value that has parts; its text shows no secrets. */
+  readonly explain?: (value: unknown) => readonly Detail[];
 }
 
 /** All settings, in the order of the table above. */
@@ -67,17 +83,20 @@ function leavesOf(group: z.ZodObject, above: Path): Setting[] {
   return Object.entries(group.shape).flatMap(([key, schema]) => {
     const path = [...above, key];
     if (schema instanceof z.ZodObject) return leavesOf(schema, path);
-    return [{ path, schema: schema as z.ZodType, allowed: allowedBy(schema as z.ZodType) }];
+    return [{ path, schema: schema as z.ZodType, ...wordsOf(schema as z.ZodType) }];
   });
 }
 
-function allowedBy(schema: z.ZodType): string {
+function wordsOf(schema: z.ZodType): Pick<Setting, 'allowed' | 'explain'> {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
-    return allowedBy(schema.unwrap() as z.ZodType);
+    return wordsOf(schema.unwrap() as z.ZodType);
   }
-  const { allowed } = schema.meta() ?? {};
+  const { allowed, explain } = schema.meta() ?? {};
   if (typeof allowed !== 'string') throw new Error('a setting without words for what it allows');
-  return allowed;
+  return {
+    allowed,
+    ...(typeof explain === 'function' && { explain: explain as NonNullable<Setting['explain']> }),
+  };
 }
 
 /** A rule between settings: what is wrong, with the path it is said of. */
@@ -93,16 +112,24 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
   if (typeof min === 'number' && typeof max === 'number' && min > max) {
     found.push({ path: ['browsers', 'min'], allowed: `at most browsers.max, which is ${max}` });
   }
-  const address = get('listen.host');
-  if (typeof address === 'string' && !isLoopback(address) && get('listen.insecure') === false) {
+  const [address, tokenList] = [get('listen.host'), get('auth.tokens')];
+  const isOpen = Array.isArray(tokenList) && tokenList.length === 0 && get('auth.file') === undefined;
+  if (typeof address === 'string' && !isLoopback(address) && isOpen && get('listen.insecure') === false) {
     const allowed =
       'a loopback address (127.0.0.1, ::1, localhost), because whoever reaches a CDP port runs code and reads files ' +
-      'on this machine, and there is no authentication yet; where the network itself is trusted, set listen.insecure=true';
+      'on this machine; let in only who has a token with auth.tokens or auth.file, or, where the network itself is trusted, set listen.insecure=true';
     found.push({ path: ['listen', 'host'], allowed });
   }
   const [port, adminPort] = [get('listen.port'), get('admin.port')];
   if (typeof port === 'number' && port > 0 && port === adminPort && get('admin.host') === address) {
     found.push({ path: ['admin', 'port'], allowed: `another port than listen.port, which is ${port}` });
+  }
+  for (const [one, other] of [
+    ['cert', 'key'],
+    ['key', 'cert'],
+  ] as const) {
+    if (get(`listen.tls.${one}`) === undefined || get(`listen.tls.${other}`) !== undefined) continue;
+    found.push({ path: ['listen', 'tls', other], allowed: `set where listen.tls.${one} is` });
   }
   return found;
 }

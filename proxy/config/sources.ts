@@ -30,7 +30,10 @@ export function fromFile(content: string, name: string): SourceReading {
       if (schema === undefined) problems.push(unknownKey(path, name));
       else if (!(schema instanceof z.ZodObject)) given.set(path, { value: inner, source: name });
       else if (isRecord(inner)) visit(inner, schema, [...above, key]);
-      else problems.push(`${path} = ${shown(inner)} (${name}): must be an object`);
+      else
+        problems.push(
+          `${path} = ${path === 'auth' ? '(hidden)' : shown(inner)} (${name}): must be an object`,
+        );
     }
   };
   try {
@@ -38,9 +41,14 @@ export function fromFile(content: string, name: string): SourceReading {
     if (isRecord(parsed)) visit(parsed, configSchema, []);
     else problems.push(`${name}: must hold one JSON object`);
   } catch (error) {
-    problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(`${name}: ${error instanceof Error ? withoutSource(error.message) : String(error)}`);
   }
   return { given, problems };
+}
+
+/** JSON.parse quotes what it can't read, which may be a secret. */
+function withoutSource(message: string): string {
+  return message.replace(/^(Unexpected token) .*, ("|\.\.\.).* (is not valid JSON)$/s, '$1; the text $3');
 }
 
 /** The environment variable of a setting: `browsers.virtualPerBrowser` is `CDPMUX_BROWSERS_VIRTUAL_PER_BROWSER`. */
@@ -106,7 +114,8 @@ export function fromFlags(flags: Flags): SourceReading {
   for (const assignment of flags.set ?? []) {
     const at = assignment.indexOf('=');
     const path = at < 0 ? assignment : assignment.slice(0, at);
-    if (at < 0) problems.push(`--set ${assignment}: must be path=value`);
+    // What follows a path that is none may be a secret.
+    if (at < 0) problems.push(`--set ${/^[\w.]*/.exec(path)?.[0]}: must be path=value`);
     else if (!paths.includes(path)) problems.push(unknownKey(path, '--set'));
     else put(path, assignment.slice(at + 1), '--set');
   }

@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Mux, PageEntry } from '../../src/index.js';
+import type { Mux, NamedBrowser, PageEntry } from '../../src/index.js';
+import { mustAllowMode } from '../auth/allowance.js';
+import { turnAway, type Access, type Guest } from '../auth/access.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
+import { send } from './send.js';
 
 const json = 'application/json; charset=UTF-8';
 
 /** One request, read. */
 interface Call {
+  readonly guest: Guest;
   readonly method: string;
   readonly name: string | undefined;
   readonly query: string;
@@ -18,11 +22,13 @@ interface Call {
 /** Chrome's own HTTP endpoints (`/json/…`), answered as Chrome answers them, from a virtual browser. */
 export class ChromeEndpoints {
   readonly #mux: Mux;
+  readonly #access: Access;
   readonly #trustForwarded: boolean;
   #protocol: Promise<Buffer> | undefined;
 
-  constructor(mux: Mux, trustForwarded: boolean) {
+  constructor(mux: Mux, access: Access, trustForwarded: boolean) {
     this.#mux = mux;
+    this.#access = access;
     this.#trustForwarded = trustForwarded;
   }
 
@@ -31,10 +37,11 @@ export class ChromeEndpoints {
     request: IncomingMessage,
     response: ServerResponse,
     { path, name, query }: RequestPath,
+    guest: Guest,
   ): Promise<void> {
     const [, command = 'list', ...rest] = path.split('/').slice(1);
     const address = publicAddress(request, this.#trustForwarded);
-    const call: Call = { method: request.method ?? 'GET', name, query, address };
+    const call: Call = { guest, method: request.method ?? 'GET', name, query, address };
     switch (command) {
       // What follows is ignored by Chrome too: Playwright asks for `/json/version/`.
       case 'version':
@@ -48,13 +55,13 @@ export class ChromeEndpoints {
         return this.#new(response, call);
       case 'activate':
       case 'close':
-        return this.#act(response, command, decode(rest.join('/')), name);
+        return this.#act(response, command, decode(rest.join('/')), call);
       default:
         return answer(response, 404, `Unknown command: ${command}`);
     }
   }
 
-  async #version({ name, address: { scheme, host } }: Call): Promise<object> {
+  async #version({ guest, name, address: { scheme, host } }: Call): Promise<object> {
     const { product, protocolVersion, userAgent, jsVersion, revision } = await this.#mux.version();
     const webKit = /AppleWebKit\/(\S+)/.exec(userAgent)?.[1] ?? '537.36';
     return {
@@ -64,44 +71,50 @@ export class ChromeEndpoints {
       'User-Agent': userAgent,
       'V8-Version': jsVersion,
       'WebKit-Version': `${webKit} (${revision})`,
-      webSocketDebuggerUrl: `${scheme}://${host}/devtools/browser/${this.#mux.mintId(name)}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/browser/${this.#mux.mintId(guest.tenant, name)}${tokenOf(guest)}`,
     };
   }
 
-  async #list({ name, query, address }: Call): Promise<string> {
-    const browser = await this.#mux.named(name);
-    const entries = await browser.list(query.split('&').includes('for_tab'));
-    const described = await this.#describe(entries, address);
+  /** The virtual browser that a call is about, opened where it is not there yet. */
+  async #named({ guest, name }: Call): Promise<NamedBrowser> {
+    mustAllowMode(guest, 'shared');
+    const { tenant, quota = {}, priority } = guest;
+    const browser = await this.#mux.named({ tenant, quota, priority }, name);
+    if (!this.#access.knows(tenant)) turnAway(this.#mux, tenant);
+    return browser;
+  }
+
+  async #list(call: Call): Promise<string> {
+    const browser = await this.#named(call);
+    const entries = await browser.list(call.query.split('&').includes('for_tab'));
+    const described = await this.#describe(entries, call);
     return `[ ${described.map((entry) => JSON.stringify(entry, undefined, 3)).join(', ')} ]\n`;
   }
 
-  async #new(response: ServerResponse, { method, name, query, address }: Call): Promise<void> {
+  async #new(response: ServerResponse, call: Call): Promise<void> {
+    const { method, query } = call;
     if (method.toUpperCase() !== 'PUT') {
       const text = `Using unsafe HTTP verb ${method} to invoke /json/new. This action supports only PUT verb.`;
       return answer(response, 405, text);
     }
     const parts = query.split('&');
     const url = decode(parts.filter((part) => part !== 'for_tab').join('&'));
-    const browser = await this.#mux.named(name);
+    const browser = await this.#named(call);
     // Chrome, too, opens a blank page for what is no URL.
     const entry = await browser.open(URL.canParse(url) ? url : 'about:blank', parts.includes('for_tab'));
-    const [described] = await this.#describe([entry], address);
+    const [described] = await this.#describe([entry], call);
     answer(response, 200, pretty(described));
   }
 
-  async #act(
-    response: ServerResponse,
-    command: 'activate' | 'close',
-    id: string,
-    name: string | undefined,
-  ): Promise<void> {
-    const browser = await this.#mux.named(name);
+  async #act(response: ServerResponse, command: 'activate' | 'close', id: string, call: Call): Promise<void> {
+    const browser = await this.#named(call);
     const done = command === 'activate' ? await browser.activate(id) : await browser.closeTarget(id);
     if (!done) return answer(response, 404, `No such target id: ${id}`);
     answer(response, 200, command === 'activate' ? 'Target activated' : 'Target is closing');
   }
 
-  async #describe(entries: readonly PageEntry[], { scheme, host }: PublicAddress): Promise<object[]> {
+  async #describe(entries: readonly PageEntry[], { guest, address }: Call): Promise<object[]> {
+    const { scheme, host } = address;
     const { revision } = await this.#mux.version();
     return entries.map(({ id, type, title, url, parentId }) => ({
       description: '',
@@ -111,14 +124,14 @@ export class ChromeEndpoints {
       title,
       type,
       url,
-      webSocketDebuggerUrl: `${scheme}://${host}/devtools/page/${id}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/page/${id}${tokenOf(guest)}`,
     }));
   }
 }
 
-/** Answers with a text. */
-export function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+/** Who gave its token in the query takes URLs as they are, Playwright for one. Chrome's frontend is never given it. */
+function tokenOf({ queryToken }: Guest): string {
+  return queryToken === undefined ? '' : `?token=${encodeURIComponent(queryToken)}`;
 }
 
 /** Chrome gives every answer, errors in plain text too, this type and this policy. */

@@ -1,15 +1,19 @@
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Mux } from '../../src/index.js';
 import { CdpmuxError } from '../../src/index.js';
-import { ChromeEndpoints, send } from './chrome-endpoints.js';
-import { checkHost } from './guards.js';
+import type { Access } from '../auth/access.js';
+import type { Tls } from '../config.js';
+import { ChromeEndpoints } from './chrome-endpoints.js';
 import type { Log } from './log.js';
+import { OperatorEndpoints, type OperatorOptions } from './operator-endpoints.js';
 import { publicAddress } from './public-address.js';
 import { refuseRequest } from './refusal.js';
 import { readPath } from './request-path.js';
+import { send } from './send.js';
 import { UpgradeHandler } from './upgrade.js';
 
 const text = 'text/plain; charset=UTF-8';
@@ -17,15 +21,19 @@ const json = 'application/json; charset=UTF-8';
 
 /** Enough for any client; one that sends its request byte by byte gets no more. */
 const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+/** The same for what comes before the first request, ms. */
+const handshakeTimeout = 10_000;
 
 /** Where and how to listen. */
-export interface FrontDoorOptions {
+export interface FrontDoorOptions extends OperatorOptions {
   readonly mux: Mux;
+  /** Decides who may come in. */
+  readonly access: Access;
+  /** Encrypts what clients send and get. */
+  readonly tls?: Tls;
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Values of the Host header that are let in beside IP addresses and localhost. */
-  readonly allowedHosts: readonly string[];
   /** Whether a proxy in front sets `x-forwarded-host` and `x-forwarded-proto`. */
   readonly trustForwarded: boolean;
   readonly limits: {
@@ -42,22 +50,28 @@ export interface FrontDoorOptions {
 /** The HTTP and WebSocket server that clients come to. */
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #admin: Server | undefined;
   readonly #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
+  readonly #operator: OperatorEndpoints;
   /** All connections, upgraded ones too, which the server itself forgets; taken off when they close. */
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
-    this.#chrome = new ChromeEndpoints(options.mux, options.trustForwarded);
-    this.#server = createServer(timeouts, (request, response) => void this.#answer(request, response, false));
+    this.#chrome = new ChromeEndpoints(options.mux, options.access, options.trustForwarded);
+    this.#operator = new OperatorEndpoints(options);
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+      void this.#answer(request, response);
+    this.#server = options.tls
+      ? createTlsServer({ ...timeouts, handshakeTimeout, ...options.tls }, onRequest)
+      : createServer(timeouts, onRequest);
     this.#server.on('connection', this.#onConnection);
     this.#server.on('upgrade', this.#onUpgrade);
     if (options.admin) {
-      this.#admin = createServer(timeouts, (request, response) => void this.#answer(request, response, true));
+      this.#admin = createServer(timeouts, (request, response) => void this.#answerAdmin(request, response));
       this.#admin.on('connection', this.#onConnection);
     }
   }
@@ -84,7 +98,12 @@ export class FrontDoor {
   }
 
   get webSocketUrl(): string {
-    return `ws://${authority(this.#options.host, this.port)}/`;
+    return `${this.#options.tls ? 'wss' : 'ws'}://${authority(this.#options.host, this.port)}/`;
+  }
+
+  /** Takes another certificate for connections from now on; only where there was one from the start. */
+  setTls(tls: Tls): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
   }
 
   /** Takes nobody new; drops after `deadline` ms whoever has not gone by then. */
@@ -117,27 +136,39 @@ export class FrontDoor {
     response.assignSocket(stream as Socket);
     stream.on('error', () => stream.destroy());
     response.once('finish', () => stream.end());
-    void this.#answer(request, response, false);
+    void this.#answer(request, response);
   };
 
-  async #answer(request: IncomingMessage, response: ServerResponse, isAdmin: boolean): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      if (!isAdmin) checkHost(request, this.#options.allowedHosts);
-      const where = readPath(request.url ?? '/');
+      const { access, trustForwarded } = this.#options;
+      const guest = access.identifyRequest(request, publicAddress(request, trustForwarded).host);
+      const where = readPath(guest.url);
       if (await this.#answerOps(where.path, response)) return;
-      if (isAdmin) send(response, 404, text, 'Here are only /healthz, /readyz and /metrics.\n');
-      else if (where.path === '/json' || where.path.startsWith('/json/')) {
-        await this.#chrome.handle(request, response, where);
+      if (where.path === '/json' || where.path.startsWith('/json/')) {
+        await this.#chrome.handle(request, response, where, guest);
       } else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
-      else if (where.path === '/api/v1/status') {
-        send(response, 200, json, `${JSON.stringify(this.#options.mux.stats())}\n`);
-      } else send(response, 404, text, `Nothing is at ${where.path}.\n`);
+      else if (!(await this.#operator.handle(request, response, where.path, guest)))
+        send(response, 404, text, `Nothing is at ${where.path}.\n`);
     } catch (error) {
-      if (!(error instanceof CdpmuxError)) {
-        this.#options.log('error', 'request failed', { url: readable(request.url), error: String(error) });
-      }
-      refuseRequest(response, error);
+      this.#onFault(request, response, error);
     }
+  }
+
+  async #answerAdmin(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (await this.#answerOps(readPath(request.url ?? '/').path, response)) return;
+      send(response, 404, text, 'Here are only /healthz, /readyz and /metrics.\n');
+    } catch (error) {
+      this.#onFault(request, response, error);
+    }
+  }
+
+  #onFault(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (!(error instanceof CdpmuxError)) {
+      this.#options.log('error', 'request failed', { url: readable(request.url), error: String(error) });
+    }
+    refuseRequest(response, error);
   }
 
   /** What kubelet and Prometheus ask for; true when it was that. */
@@ -155,8 +186,10 @@ export class FrontDoor {
   }
 
   #welcome(request: IncomingMessage, name: string | undefined): string {
-    const { scheme, host } = publicAddress(request, this.#options.trustForwarded);
-    const url = `${scheme}://${host}${name === undefined ? '' : `/name/${name}`}/`;
+    const { access, trustForwarded } = this.#options;
+    const { scheme, host } = publicAddress(request, trustForwarded);
+    const token = access.required ? '?token=<token>' : '';
+    const url = `${scheme}://${host}${name === undefined ? '' : `/name/${name}`}/${token}`;
     return `cdpmux: connect CDP clients to ${url}, for example puppeteer.connect({ browserWSEndpoint: '${url}' }).\n`;
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 
 /** How a client reached us, for the URLs that it is given. */
 export interface PublicAddress {
@@ -16,7 +17,7 @@ const AUTHORITY = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i;
 export function publicAddress(request: IncomingMessage, trustForwarded: boolean): PublicAddress {
   const forwarded = (name: string): string | undefined =>
     trustForwarded ? first(request.headers[`x-forwarded-${name}`]) : undefined;
-  const proto = forwarded('proto');
+  const proto = forwarded('proto') ?? (request.socket instanceof TLSSocket ? 'https' : 'http');
   const candidates = [forwarded('host'), request.headers.host];
   const host = candidates.find((one) => one !== undefined && AUTHORITY.test(one));
   return {

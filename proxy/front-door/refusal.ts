@@ -5,9 +5,11 @@ import { CdpmuxError, type ErrorCode } from '../../src/index.js';
 /** What each cause answers as, before the upgrade. */
 const statusOf: Record<ErrorCode, number> = {
   BAD_PARAMETER: 400,
+  UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   ENDED: 404,
+  OVER_QUOTA: 429,
   QUEUE_FULL: 503,
   QUEUE_TIMEOUT: 503,
   CLOSING: 503,
@@ -39,7 +41,8 @@ function refusalOf(error: unknown): Refusal {
     status,
     headers: {
       'content-type': 'application/json; charset=UTF-8',
-      ...(status === 503 && { 'retry-after': String(RETRY_AFTER) }),
+      ...(status === 401 && { 'www-authenticate': 'Bearer realm="cdpmux"' }),
+      ...((status === 503 || status === 429) && { 'retry-after': String(RETRY_AFTER) }),
     },
     body: `${JSON.stringify({ error: body })}\n`,
   };

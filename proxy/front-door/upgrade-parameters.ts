@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
+import { allowedPriority, mustAllowMode, type Allowance } from '../auth/allowance.js';
+import type { Mode } from '../config.js';
 
 /** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
 export type UpgradeParameters = Pick<
@@ -31,6 +33,11 @@ const priority: Reader<Priority> = (name, text) => {
   throw bad(name, text, 'low, normal, high or critical');
 };
 
+const mode: Reader<Mode> = (name, text) => {
+  if (text === 'shared' || text === 'exclusive') return text;
+  throw bad(name, text, 'shared or exclusive');
+};
+
 const text: Reader<string> = (name, value) => {
   if (value !== '' && value.length <= 4096) return value;
   throw bad(name, value, 'a text of 1 to 4096 characters');
@@ -43,13 +50,21 @@ const later = (only: string): Reader<void> => {
   };
 };
 
-/** Reads the parameters of DESIGN's table; throws BAD_PARAMETER naming parameter, value and range. Unknown ones pass. */
-export function readParameters(query: string, headers: IncomingHttpHeaders): UpgradeParameters {
+/**
+ * Reads the parameters of DESIGN's table; throws BAD_PARAMETER naming parameter, value and range, or FORBIDDEN for what
+ * the caller's token may not have. Unknown ones pass.
+ */
+export function readParameters(
+  query: string,
+  headers: IncomingHttpHeaders,
+  allowance?: Allowance,
+): UpgradeParameters {
   const given = collect(query, headers);
   const read = <T>(name: string, reader: Reader<T>): T | undefined => {
     const value = given.get(name.toLowerCase());
     return value === undefined ? undefined : reader(name, value);
   };
+  if (allowance) mustAllowMode(allowance, read('mode', mode) ?? 'shared');
   read('mode', later('shared'));
   read('keepAlive', later('0'));
   read('timeout', later('0'));
@@ -57,9 +72,10 @@ export function readParameters(query: string, headers: IncomingHttpHeaders): Upg
   const proxyServer = read('proxyServer', text);
   const proxyBypassList = read('proxyBypassList', text);
   const queueTimeout = read('queueTimeout', duration);
+  const asked = read('priority', priority);
   return {
     initialPage: read('initialPage', boolean) ?? true,
-    priority: read('priority', priority) ?? 'normal',
+    priority: allowance ? allowedPriority(allowance, asked) : (asked ?? 'normal'),
     labels: readLabels(given),
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),

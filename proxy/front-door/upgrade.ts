@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CdpmuxError, everybody, type Admission, type Mux, type Seat } from '../../src/index.js';
+import { CdpmuxError, type Admission, type Mux, type Seat } from '../../src/index.js';
+import { turnAway, type Access } from '../auth/access.js';
 import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
-import { checkHost, checkOrigin } from './guards.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
 import { decode, readPath } from './request-path.js';
@@ -15,7 +15,7 @@ const EARLY_BYTES = 64 * 1024;
 /** What the upgrade needs. */
 export interface UpgradeOptions {
   readonly mux: Mux;
-  readonly allowedHosts: readonly string[];
+  readonly access: Access;
   readonly limits: { readonly message: number; readonly clientBuffer: number };
   readonly log: Log;
 }
@@ -42,6 +42,10 @@ export class UpgradeHandler {
     try {
       const admission = this.#read(request, arrival.signal);
       seat = await this.#options.mux.admit(admission);
+      if (!this.#options.access.knows(admission.tenant)) {
+        seat.release();
+        turnAway(this.#options.mux, admission.tenant);
+      }
       const rest = arrival.done();
       if (rest) this.#upgrade(request, stream, rest, seat);
       else {
@@ -57,14 +61,14 @@ export class UpgradeHandler {
   }
 
   #read(request: IncomingMessage, signal: AbortSignal): Admission {
-    checkHost(request, this.#options.allowedHosts);
-    checkOrigin(request);
-    const { path, name, query } = readPath(request.url ?? '/');
+    const guest = this.#options.access.identifyUpgrade(request);
+    const { path, name, query } = readPath(guest.url);
     const { traceparent } = request.headers;
     return {
-      tenant: everybody,
+      tenant: guest.tenant,
+      ...(guest.quota && { quota: guest.quota }),
       path: addressOf(path, name),
-      ...readParameters(query, request.headers),
+      ...readParameters(query, request.headers, guest),
       urlPath: path,
       ...(typeof traceparent === 'string' && { traceparent }),
       signal,

@@ -6,8 +6,8 @@ import { NameKeeper } from './names.js';
 
 /** An id of `/json/version` that nobody came with is forgotten after this, ms. */
 const MINTED_LIFETIME = 60_000;
-/** How many minted and ended ids are remembered. */
-const REMEMBERED = 100_000;
+/** How many minted and ended ids are remembered; as a size, for which `lru-cache` takes no memory in advance. */
+const REMEMBERED = { maxSize: 100_000, sizeCalculation: () => 1 };
 
 /** A virtual browser that is open, and the name it has if any. */
 export interface OpenBrowser {
@@ -24,12 +24,12 @@ export interface Hooks {
 /** Makes the virtual browser of an id. */
 export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
 
-/** Which virtual browser an id or a name means: minted, being opened, open, or ended. */
+/** Which virtual browser an id or a name of one tenant means: minted, being opened, open, or ended. */
 export class Directory {
   readonly #names = new NameKeeper();
   /** Value: the name it was minted under, or ''. */
-  readonly #minted = new LRUCache<string, string>({ max: REMEMBERED, ttl: MINTED_LIFETIME });
-  readonly #ended = new LRUCache<string, true>({ max: REMEMBERED });
+  readonly #minted = new LRUCache<string, string>({ ...REMEMBERED, ttl: MINTED_LIFETIME });
+  readonly #ended = new LRUCache<string, true>(REMEMBERED);
   /** Added when opening begins, taken off when that failed or the virtual browser has ended. */
   readonly #open = new Map<string, Promise<OpenBrowser>>();
   /** The id that a name means; the same life. */

@@ -6,14 +6,25 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { Pool } from '../pool/pool.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
-import { everybody } from '../virtual/tenant.js';
-import type { VirtualBrowser } from '../virtual/virtual-browser.js';
-import { Directory, type Hooks, type OpenBrowser } from './directory.js';
+import type { Tenant } from '../virtual/tenant.js';
+import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
+import { Directories } from './directories.js';
+import type { Hooks, OpenBrowser } from './directory.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
+import { Quotas } from './quotas.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
-import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Priority, Seat } from './types.js';
+import type {
+  Admission,
+  Caller,
+  ChromeVersion,
+  MuxStats,
+  NamedBrowser,
+  Priority,
+  Seat,
+  TenantStats,
+} from './types.js';
 
 /** The name of those who give none over HTTP. */
 const DEFAULT_NAME = 'default';
@@ -28,14 +39,15 @@ type State = 'new' | 'ready' | 'closing';
 /** What a virtual browser is opened with, beside its id. */
 type OpenRequest = Pick<
   Admission,
-  'tenant' | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'signal'
+  keyof Caller | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'signal'
 >;
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
 export class Mux {
   readonly #options: MuxOptions;
   readonly #pool: Pool<ServedBrowser>;
-  readonly #directory = new Directory();
+  readonly #directories = new Directories();
+  readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   #executable: ChromeExecutable | undefined;
   #state: State = 'new';
@@ -82,8 +94,8 @@ export class Mux {
   }
 
   /** An id for `/json/version`, forgotten after 60 s; under a name, the id of that name's virtual browser. */
-  mintId(name?: string): string {
-    return this.#directory.mint(name);
+  mintId(tenant: Tenant, name?: string): string {
+    return this.#directories.of(tenant).mint(name);
   }
 
   /** Gives a client its place; rejects with a `CdpmuxError` whose code says why there is none. */
@@ -91,7 +103,9 @@ export class Mux {
     this.#mustServe();
     const { path } = request;
     const virtual =
-      path.kind === 'page' ? await this.#withPage(path) : (await this.#find(path, request)).virtual;
+      path.kind === 'page'
+        ? await this.#withPage(path, request.tenant)
+        : (await this.#find(path, request)).virtual;
     if (request.signal.aborted) {
       virtual.idleUnlessUsed();
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
@@ -101,11 +115,11 @@ export class Mux {
   }
 
   /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
-  async named(name = DEFAULT_NAME): Promise<NamedBrowser> {
+  async named(caller: Caller, name = DEFAULT_NAME): Promise<NamedBrowser> {
     this.#mustServe();
-    const request = { tenant: everybody, initialPage: true, signal: new AbortController().signal };
+    const request = { ...caller, initialPage: true, signal: new AbortController().signal };
     const open = await this.#find({ kind: 'browser', name }, request);
-    this.#directory.used(open);
+    this.#directories.of(caller.tenant).used(open);
     return new NamedPageList(open.virtual);
   }
 
@@ -149,6 +163,26 @@ export class Mux {
     });
   }
 
+  /** What there is now of one tenant's. */
+  tenantStats({ name }: Tenant): TenantStats {
+    const virtuals = this.#virtualsOf(name);
+    const sum = (count: (one: VirtualBrowser) => number): number =>
+      virtuals.reduce((total, one) => total + count(one), 0);
+    return Object.freeze({
+      virtualBrowsers: virtuals.length,
+      clients: sum(({ clients }) => clients.size),
+      contexts: sum((one) => one.host.contextsOf(one).length),
+      targets: sum((one) => one.targets().length),
+      waiting: this.#quotas.of(name).waiting,
+    });
+  }
+
+  /** Ends all that a tenant has, because it may not come in any more; its clients are closed with the reason. */
+  endTenant(name: string, reason: EndReason): void {
+    for (const virtual of this.#virtualsOf(name)) virtual.end(reason);
+    this.#directories.forget(name);
+  }
+
   /** A page for Prometheus. */
   metricsText(): Promise<MetricsText> {
     return this.#metrics.metricsText();
@@ -169,33 +203,41 @@ export class Mux {
     path: { kind: 'browser'; id?: string; name?: string },
     request: OpenRequest,
   ): Promise<OpenBrowser> {
+    const directory = this.#directories.of(request.tenant);
     const found =
       path.id !== undefined
-        ? this.#directory.resolve(path.id)
+        ? directory.resolve(path.id)
         : path.name !== undefined
-          ? this.#directory.named(path.name)
+          ? directory.named(path.name)
           : { unopened: randomUUID(), name: undefined };
     if ('open' in found) return found.open;
-    return this.#directory.open(found.unopened, found.name, (id, hooks) => this.#open(id, hooks, request));
+    return directory.open(found.unopened, found.name, (id, hooks) => this.#open(id, hooks, request));
   }
 
-  async #withPage(path: { targetId: string; name?: string }): Promise<VirtualBrowser> {
+  async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {
     for (const { host } of this.#pool.resources) {
       const virtual = host.target(path.targetId)?.owner;
-      if (virtual && (path.name === undefined || (await this.#isNamed(virtual, path.name)))) return virtual;
+      if (virtual?.tenant.name !== tenant.name) continue;
+      if (path.name === undefined || (await this.#isNamed(virtual, path.name))) return virtual;
     }
     throw new CdpmuxError('NOT_FOUND', `No such target id: ${path.targetId}`);
   }
 
   async #isNamed(virtual: VirtualBrowser, name: string): Promise<boolean> {
-    const found = this.#directory.named(name);
+    const found = this.#directories.of(virtual.tenant).named(name);
     return 'open' in found && (await found.open).virtual === virtual;
+  }
+
+  #virtualsOf(name: string): VirtualBrowser[] {
+    const all = this.#pool.resources.flatMap(({ host }) => [...host.virtuals]);
+    return all.filter(({ tenant }) => tenant.name === name);
   }
 
   /** Opens a virtual browser on a place that it holds until it ends. */
   async #open(id: string, { onEnd, onIdle }: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
     const {
       tenant,
+      quota = {},
       initialPage,
       proxyServer,
       proxyBypassList,
@@ -203,7 +245,18 @@ export class Mux {
       priority = 'normal',
       signal,
     } = request;
-    const lease = await this.#pool.acquire(signal, queueTimeout, priorities.indexOf(priority));
+    const entry = this.#quotas.enter(tenant, quota, this.#pool.full);
+    const lease = await this.#pool
+      .acquire(signal, queueTimeout, priorities.indexOf(priority))
+      .catch((error: unknown) => {
+        entry.left();
+        throw error;
+      });
+    entry.placed();
+    const release = (): void => {
+      lease.release();
+      entry.left();
+    };
     try {
       return await lease.resource.host.open({
         id,
@@ -212,13 +265,13 @@ export class Mux {
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
         onEnd: () => {
-          lease.release();
+          release();
           onEnd();
         },
         onIdle,
       });
     } catch (error) {
-      lease.release();
+      release();
       throw error;
     }
   }

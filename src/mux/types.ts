@@ -1,13 +1,22 @@
 import type { Protocol } from 'devtools-protocol';
 import type { Tenant } from '../virtual/tenant.js';
+import type { Quota } from './quotas.js';
 
 /** How urgent a client is while it waits for a place. */
 export type Priority = 'low' | 'normal' | 'high' | 'critical';
 
-/** What a client asks for in its upgrade request, already validated. */
-export interface Admission {
+/** Who comes, over WebSocket or HTTP. */
+export interface Caller {
   /** On whose behalf it comes. */
   readonly tenant: Tenant;
+  /** How much its tenant may hold; no limits of its own where not given. */
+  readonly quota?: Quota;
+  /** Who waits less when all places are taken; `normal` where not given. */
+  readonly priority?: Priority;
+}
+
+/** What a client asks for in its upgrade request, already validated. */
+export interface Admission extends Caller {
   readonly path:
     | { readonly kind: 'browser'; readonly id?: string; readonly name?: string }
     | { readonly kind: 'page'; readonly targetId: string; readonly name?: string };
@@ -15,8 +24,6 @@ export interface Admission {
   readonly initialPage: boolean;
   readonly proxyServer?: string;
   readonly proxyBypassList?: string;
-  /** Who waits less when all places are taken; `normal` where not given. */
-  readonly priority?: Priority;
   /** Longest wait for a place, ms; 0 does not wait. */
   readonly queueTimeout?: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -88,3 +95,6 @@ export interface MuxStats {
   readonly pendingCommands: number;
   readonly waiting: number;
 }
+
+/** The part of the counts that one tenant may see: its own. */
+export type TenantStats = Pick<MuxStats, 'virtualBrowsers' | 'clients' | 'contexts' | 'targets' | 'waiting'>;

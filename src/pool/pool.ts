@@ -66,6 +66,11 @@ export class Pool<R> {
     return this.#queue.size;
   }
 
+  /** Whether the next one would have to wait for somebody to leave. */
+  get full(): boolean {
+    return this.#queue.pending >= this.#queue.concurrency;
+  }
+
   /** Places in use. */
   get leased(): number {
     return [...this.#slots].reduce((sum, { used }) => sum + used, 0);
@@ -83,8 +88,7 @@ export class Pool<R> {
    */
   acquire(signal: AbortSignal, timeout = this.#options.timeout, priority = 0): Promise<Lease<R>> {
     if (this.#state === 'closing') return Promise.reject(closing());
-    const mustWait = this.#queue.pending >= this.#queue.concurrency;
-    if (mustWait && (timeout === 0 || this.#queue.size >= this.#options.maxWaiting)) {
+    if (this.full && (timeout === 0 || this.#queue.size >= this.#options.maxWaiting)) {
       const message = `All ${this.#queue.concurrency} places are taken and ${this.#queue.size} clients wait; try later, or raise browsers.max or queue.maxLength.`;
       return Promise.reject(new CdpmuxError('QUEUE_FULL', message));
     }

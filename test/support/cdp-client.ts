@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 
 /** A message of Chrome's, parsed. */
 export interface Message {
@@ -41,8 +41,12 @@ export class CdpClient {
     });
   }
 
-  static async connect(url: string): Promise<CdpClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
+  static async connect(url: string, options: ClientOptions = {}): Promise<CdpClient> {
+    const socket = new WebSocket(url, {
+      ...options,
+      perMessageDeflate: false,
+      maxPayload: 256 * 1024 * 1024,
+    });
     const client = new CdpClient(socket);
     await once(socket, 'open');
     return client;

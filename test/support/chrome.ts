@@ -36,7 +36,10 @@ export function chromeExecutable(kind: Kind = testKind()): string {
 }
 
 /** Launches a Chrome with a debugging port and one about:blank page in its default context. */
-export async function startChrome({ kind = testKind() }: { kind?: Kind } = {}): Promise<DirectChrome> {
+export async function startChrome({
+  kind = testKind(),
+  flags = [],
+}: { kind?: Kind; flags?: readonly string[] } = {}): Promise<DirectChrome> {
   const profile = await mkdtemp(join(tmpdir(), 'cdpmux-direct-'));
   const child = spawn(
     chromeExecutable(kind),
@@ -52,6 +55,7 @@ export async function startChrome({ kind = testKind() }: { kind?: Kind } = {}): 
       '--disable-component-update',
       '--disable-sync',
       '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+      ...flags,
       'about:blank',
     ],
     // a group of its own, so that one kill reaches the zygote and every renderer

@@ -27,3 +27,22 @@ export function survivors(session: number, path: string): Record<string, string>
   }
   return found;
 }
+
+/** Pids (but zombies) of other processes whose command line or environment names a path. */
+export function processesNaming(path: string): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        if (stat[stat.lastIndexOf(')') + 2] === 'Z') return false;
+        return ['cmdline', 'environ'].some((name) =>
+          readFileSync(`/proc/${pid}/${name}`, 'utf8').includes(path),
+        );
+      } catch {
+        // ended between the two
+        return false;
+      }
+    });
+}

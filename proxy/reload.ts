@@ -1,0 +1,80 @@
+import type { AccessRules, AuthChanges } from './auth/access.js';
+import type { Config, Tls } from './config.js';
+import { settings } from './config/schema.js';
+
+/** What a reload has done. */
+export interface ReloadReport {
+  /** In force from now on. */
+  readonly applied: { readonly tokens: AuthChanges; readonly settings: readonly string[] };
+  /** Settings that are set otherwise now, and take effect with the next start only. */
+  readonly needsRestart: readonly string[];
+}
+
+/** What can be changed while cdpmux runs. */
+export interface Changeable {
+  applyRules(rules: AccessRules): AuthChanges;
+  applyTls(tls: Tls): void;
+}
+
+/** The rest of the settings is read once, at the start; tokens are told apart from them. */
+const RULES = ['listen.allowedHosts', 'listen.allowedOrigins'];
+const TLS = ['listen.tls.cert', 'listen.tls.key'];
+const others = settings
+  .map(({ path }) => path.join('.'))
+  .filter((name) => !RULES.includes(name) && !TLS.includes(name) && !name.startsWith('auth.'));
+
+/** Reads the configuration anew and applies what can be applied. */
+export class Reloader {
+  readonly #load: () => Promise<Config>;
+  readonly #target: Changeable;
+  readonly #started: Config;
+  /** As the last reload left it. */
+  #current: Config;
+  /** One after the other: the later one has read what is newer. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(started: Config, load: () => Promise<Config>, target: Changeable) {
+    this.#started = started;
+    this.#current = started;
+    this.#load = load;
+    this.#target = target;
+  }
+
+  /** Rejects with a ConfigError when the new configuration is not usable; then everything stays as it was. */
+  reload(): Promise<ReloadReport> {
+    const done = this.#last.then(() => this.#reload());
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    const [started, before, now] = [this.#started, this.#current, await this.#load()];
+    const applied = RULES.filter((name) => differs(before, now, name));
+    const needsRestart = others.filter((name) => differs(started, now, name));
+    if (started.tls && now.tls) {
+      if (JSON.stringify(before.tls) !== JSON.stringify(now.tls)) {
+        this.#target.applyTls(now.tls);
+        applied.push(...TLS);
+      }
+    } else needsRestart.push(...TLS.filter((name) => differs(started, now, name)));
+    // Once tokens were needed, cdpmux does not open its door while it runs.
+    if (before.auth.required && !now.auth.required) needsRestart.push('auth.tokens');
+    const required = before.auth.required || now.auth.required;
+    this.#current = { ...now, auth: { ...now.auth, required } };
+    return { applied: { tokens: this.#target.applyRules(rulesOf(now)), settings: applied }, needsRestart };
+  }
+}
+
+/** The part of a configuration that decides who may come in. */
+export function rulesOf({ auth, listen: { allowedHosts, allowedOrigins } }: Config): AccessRules {
+  return { auth, allowedHosts, allowedOrigins };
+}
+
+function differs(one: Config, other: Config, name: string): boolean {
+  return valueOf(one, name) !== valueOf(other, name);
+}
+
+function valueOf(config: Config, name: string): string | undefined {
+  const value = name.split('.').reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), config);
+  return JSON.stringify(value);
+}
