@@ -1,11 +1,10 @@
 import type { Message } from '../support/cdp-client.js';
 import { neverLike, type Id, type IdKind } from './ids.js';
+import { SECRET } from './living.js';
 import { attachedIn, attachTo, openPage, targetOf, type Opened } from './page.js';
 import type { Site } from '../support/site.js';
 import type { Wire } from './wire.js';
 
-/** In whatever the victim has and in all its URLs: who reads it and has not sent it has read the victim's. */
-export const SECRET = 'kept-by-victim';
 const TAG = SECRET;
 
 /** What a page has, sees and can do. */
@@ -21,7 +20,7 @@ const stateOfPage = `(async () => ({
   size: [innerWidth, innerHeight, devicePixelRatio], agent: navigator.userAgent, language: navigator.language,
   zone: Intl.DateTimeFormat().resolvedOptions().timeZone, online: navigator.onLine,
   dark: matchMedia('(prefers-color-scheme: dark)').matches, visible: document.visibilityState,
-  nodes: document.querySelectorAll('*').length, heard: window.heard?.length ?? 0,
+  nodes: document.querySelectorAll('*').length, heard: window.heard?.filter((text) => text !== '${SECRET}').length ?? 0,
 }))()`;
 
 const keepThings = `(async () => {
@@ -93,6 +92,15 @@ export class House {
     this.wire.events = [];
     if (!this.wire.isOpen) changed.push('its connection was closed');
     return [...changed, ...heard];
+  }
+
+  /** Lets the victim do something that leaves its things as they were; what it hears of it is its own doing. */
+  async during<T>(work: (wire: Wire, site: Site) => Promise<T>): Promise<T> {
+    const result = await work(this.wire, this.#site);
+    const changed = await this.changes();
+    const lost = changed.filter((change) => !/^(targets:|contexts:|heard )/.test(change));
+    if (lost.length > 0) throw new Error(`while the victim worked: ${lost.join('; ')}`);
+    return result;
   }
 
   /** Goes on with what it had left half done; gives what does not work any more. */
@@ -239,7 +247,7 @@ export class House {
     const { wire } = this;
     const site = this.#site;
     await wire.evaluate(this.#sessionOf('home'), `void window.open('popup')`);
-    this.#page('popup', await attachTo(wire, await targetOf(wire, 'page', 'victim/popup')));
+    this.#page('popup', await attachTo(wire, await targetOf(wire, 'page', `${TAG}/popup`)));
     const frames = await openPage(wire, site.url(TAG, 'frames'));
     this.#page('frames', frames);
     const far = await attachedIn(wire, frames.sessionId, 'iframe');
@@ -344,7 +352,11 @@ export class House {
   /** A page that stands at a `debugger` statement. */
   async #pausedPage(): Promise<void> {
     const { wire } = this;
-    const { sessionId, targetId } = await openPage(wire, this.#site.url(TAG, 'empty'));
+    // all pages of a process stand still with it, so it has a context of its own
+    const { browserContextId } = await wire.send<{ browserContextId: string }>('Target.createBrowserContext');
+    this.#add('context', 'paused page', browserContextId);
+    const url = this.#site.url(TAG, 'empty');
+    const { sessionId, targetId } = await openPage(wire, url, browserContextId);
     this.#add('session', 'paused page', sessionId);
     this.#add('target', 'paused page', targetId);
     await wire.send('Debugger.enable', {}, sessionId);
