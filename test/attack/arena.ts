@@ -60,24 +60,26 @@ export class Arena {
     return arena;
   }
 
-  /** Makes an attempt and looks at everything; `spots` are where it may be made one by one to find out which it was. */
+  /** Makes an attempt, looks at everything, and mends what it broke. */
   async run(name: string, attempt: Attempt): Promise<Result> {
     const fight = { stage: this.stage, house: this.#house, attacker: this.#attacker };
     const leaks: string[] = [];
     let tries = 0;
+    let isWhole = true;
     try {
       const outcome = await attempt(fight);
       tries = outcome.tries;
       leaks.push(...outcome.leaks);
     } catch (error) {
-      leaks.push(`it could not be made: ${(error as Error).message}`);
+      leaks.push(`the victim was kept from its work: ${(error as Error).message}`);
+      isWhole = false;
     }
     leaks.push(...this.#attacker.takeLeaks().map((leak) => `attacker: ${leak}`));
-    if (this.#house.wire.isOpen) {
+    if (this.#house.wire.isOpen && isWhole) {
       leaks.push(...(await this.#house.changes()).map((change) => `victim: ${change}`));
     }
     if (!this.#house.wire.isOpen) leaks.push('the victim lost its browser');
-    await this.#repair();
+    await this.#repair(isWhole);
     return { name, tries, leaks };
   }
 
@@ -101,10 +103,10 @@ export class Arena {
     return faults;
   }
 
-  async #repair(): Promise<void> {
+  async #repair(isWhole = true): Promise<void> {
     const { parties, site } = this.stage;
-    if (!this.#house.wire.isOpen) {
-      await this.#attacker.leave();
+    if (!this.#house.wire.isOpen || !isWhole) {
+      await Promise.all([this.#attacker.leave(), this.#house.wire.terminate()]);
       this.#house = await build(this.stage);
     } else if ((await this.#attacker.deadSpots()).length === 0) return;
     else await this.#attacker.leave();

@@ -1,53 +1,92 @@
 import type { Arena, Result } from './arena.js';
-import { attack, inOrder } from './exhaustive.js';
+import { attack, inOrder, isFatal } from './exhaustive.js';
 import type { Command } from './protocol.js';
 
-/** A group of commands and what came of it. */
+/** Commands of a domain and what came of them. */
 export interface Outcome extends Result {
   /** Commands that got no answer, with the kinds of session. */
   readonly unanswered: readonly string[];
 }
 
+/** How it is done. */
+export interface Options {
+  readonly only?: readonly string[];
+  /** After so many commands the victim is looked at: 1 tells exactly which one it was. */
+  readonly lookAfter?: number;
+}
+
+interface Tally {
+  count: number;
+  tries: number;
+  leaks: string[];
+  unanswered: string[];
+}
+
 /** Sends every command of the protocol with the victim's ids from everywhere; one result for each domain. */
-export async function everyCommand(
-  arena: Arena,
-  {
-    only,
-    onCommand,
-  }: { readonly only?: readonly string[]; readonly onCommand?: (method: string) => void } = {},
-): Promise<Outcome[]> {
-  const own = { url: arena.stage.site.url('attacker', 'empty'), directory: arena.stage.directory };
-  const domains = new Map<string, { tries: number; leaks: string[]; unanswered: string[]; count: number }>();
-  for (const command of inOrder) {
-    if (only && !only.includes(command.method)) continue;
-    onCommand?.(command.method);
-    const domain = domains.get(command.domain) ?? { tries: 0, leaks: [], unanswered: [], count: 0 };
-    domains.set(command.domain, domain);
-    const { tries, leaks } = await arena.run(command.method, async ({ attacker, house }) => {
-      const outcome = await attack(command, attacker, house.ids, own);
-      if (outcome.unanswered.length > 0) {
-        domain.unanswered.push(`${command.method} (${outcome.unanswered.join(', ')})`);
-      }
-      return { tries: outcome.sent, leaks: outcome.leaks };
-    });
-    domain.count++;
-    domain.tries += tries;
-    domain.leaks.push(...leaks.map((leak) => `${command.method} ${leak}`));
-    if (leaks.includes('the victim lost its browser')) domain.leaks.push(await killer(arena, command, own));
+export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Options = {}): Promise<Outcome[]> {
+  const domains = new Map<string, Tally>();
+  const chosen = inOrder.filter(({ method }) => only === undefined || only.includes(method));
+  for (const group of groupsOf(chosen, lookAfter)) {
+    const tally = domains.get(group[0]!.domain) ?? { count: 0, tries: 0, leaks: [], unanswered: [] };
+    domains.set(group[0]!.domain, tally);
+    const name = group.map(({ method }) => method).join(' or ');
+    const { tries, leaks } = await arena.run(name, ({ attacker, house }) =>
+      sendAll(group, (command) => attack(command, attacker, house.ids, ownOf(arena)), tally),
+    );
+    tally.count += group.length;
+    tally.tries += tries;
+    tally.leaks.push(...leaks.map((leak) => (leak.startsWith(group[0]!.domain) ? leak : `${name}: ${leak}`)));
+    if (leaks.includes('the victim lost its browser')) tally.leaks.push(...(await killers(arena, group)));
   }
   return [...domains].map(([domain, { count, ...rest }]) => ({
-    name: `${domain}: ${count} command${count === 1 ? '' : 's'} with the victim's ids, from every session`,
+    name: `${domain}: ${count} command${count === 1 ? '' : 's'} with the victim’s ids, from every session`,
     ...rest,
   }));
 }
 
-async function killer(
-  arena: Arena,
-  command: Command,
-  own: { readonly url: string; readonly directory: string },
-): Promise<string> {
-  const kinds = await arena.pinpoint(({ attacker, house }, spots) =>
-    attack(command, attacker, house.ids, own, spots),
-  );
-  return `${command.method} ends Chrome from: ${kinds.join(', ')}`;
+async function sendAll(
+  group: readonly Command[],
+  send: (command: Command) => ReturnType<typeof attack>,
+  tally: Tally,
+): Promise<{ tries: number; leaks: string[] }> {
+  let tries = 0;
+  const leaks: string[] = [];
+  for (const command of group) {
+    const outcome = await send(command);
+    tries += outcome.sent;
+    leaks.push(...outcome.leaks.map((leak) => `${command.method} ${leak}`));
+    if (outcome.unanswered.length > 0) {
+      tally.unanswered.push(`${command.method} (${outcome.unanswered.join(', ')})`);
+    }
+  }
+  return { tries, leaks };
 }
+
+/** Neighbours of one domain; what ends the attacker stays alone. */
+function groupsOf(commands: readonly Command[], size: number): Command[][] {
+  const groups: Command[][] = [];
+  for (const command of commands) {
+    const last = groups.at(-1);
+    const fits = last && last.length < size && last[0]?.domain === command.domain && !isFatal(command);
+    if (fits) last.push(command);
+    else groups.push([command]);
+  }
+  return groups;
+}
+
+/** Which command ends Chrome, and from which sessions. */
+async function killers(arena: Arena, group: readonly Command[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const command of group) {
+    const kinds = await arena.pinpoint(({ attacker, house }, spots) =>
+      attack(command, attacker, house.ids, ownOf(arena), spots),
+    );
+    if (kinds.length > 0) found.push(`${command.method} ends Chrome from: ${kinds.join(', ')}`);
+  }
+  return found;
+}
+
+const ownOf = ({ stage }: Arena): { url: string; directory: string } => ({
+  url: stage.site.url('attacker', 'empty'),
+  directory: stage.directory,
+});
