@@ -29,9 +29,10 @@ await Closers.with(async (closers) => {
     wsUrl: cdpmux.wsUrl,
   });
   const arena = await Arena.open({ parties, site, directory });
-  for (const { name, attempt } of named) {
+  for (const attack of named) {
+    const { name } = attack;
     const start = performance.now();
-    const result = await arena.run(name, attempt);
+    const result = await arena.run(attack);
     console.log(
       result.leaks.length ? 'LEAK' : 'ok',
       name,

@@ -32,8 +32,8 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
 
   it.each(named.filter(({ onlySeparate }) => onlySeparate !== true))(
     'learns nothing and changes nothing: $name',
-    async ({ name, attempt }) => {
-      const { leaks, tries } = await arena.run(name, attempt);
+    async (attack) => {
+      const { leaks, tries } = await arena.run(attack);
       expect(leaks).toEqual([]);
       expect(tries).toBeGreaterThan(0);
     },

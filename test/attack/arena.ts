@@ -37,6 +37,8 @@ export interface Attack {
   readonly attempt: Attempt;
   /** Only where the two come with different tokens. */
   readonly onlySeparate?: boolean;
+  /** The attacker's own pages don't work any more after it. */
+  readonly isSpoiling?: boolean;
 }
 
 /** A victim at home and an attacker beside it, replaced when something broke them. */
@@ -61,7 +63,7 @@ export class Arena {
   }
 
   /** Makes an attempt, looks at everything, and mends what it broke. */
-  async run(name: string, attempt: Attempt): Promise<Result> {
+  async run({ name, attempt, isSpoiling = false }: Attack): Promise<Result> {
     const fight = { stage: this.stage, house: this.#house, attacker: this.#attacker };
     const leaks: string[] = [];
     let tries = 0;
@@ -79,8 +81,8 @@ export class Arena {
       leaks.push(...(await this.#house.changes()).map((change) => `victim: ${change}`));
     }
     if (!this.#house.wire.isOpen) leaks.push('the victim lost its browser');
-    await this.#repair(isWhole);
-    return { name, tries, leaks };
+    await this.#repair({ house: !isWhole, attacker: isSpoiling });
+    return { name, tries, leaks: summary(leaks) };
   }
 
   /** Which of the attacker's sessions it is from which an attempt costs the victim its browser. */
@@ -103,15 +105,22 @@ export class Arena {
     return faults;
   }
 
-  async #repair(isWhole = true): Promise<void> {
+  async #repair(broken = { house: false, attacker: false }): Promise<void> {
     const { parties, site } = this.stage;
-    if (!this.#house.wire.isOpen || !isWhole) {
+    if (!this.#house.wire.isOpen || broken.house) {
       await Promise.all([this.#attacker.leave(), this.#house.wire.terminate()]);
       this.#house = await build(this.stage);
-    } else if ((await this.#attacker.deadSpots()).length === 0) return;
+    } else if (!broken.attacker && (await this.#attacker.deadSpots()).length === 0) return;
     else await this.#attacker.leave();
     this.#attacker = await Attacker.open(parties.attacker, site, this.#house.secrets);
   }
+}
+
+/** A trace tells the same thing a hundred times. */
+function summary(leaks: readonly string[]): string[] {
+  const most = 12;
+  if (leaks.length <= most) return [...leaks];
+  return [...leaks.slice(0, most), `and ${leaks.length - most} more`];
 }
 
 async function build({ parties, site, directory }: Stage): Promise<House> {

@@ -30,9 +30,11 @@ export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Option
     const tally = domains.get(group[0]!.domain) ?? { count: 0, tries: 0, leaks: [], unanswered: [] };
     domains.set(group[0]!.domain, tally);
     const name = group.map(({ method }) => method).join(' or ');
-    const { tries, leaks } = await arena.run(name, ({ attacker, house }) =>
-      sendAll(group, (command) => attack(command, attacker, house.ids, ownOf(arena)), tally),
-    );
+    const { tries, leaks } = await arena.run({
+      name,
+      attempt: ({ attacker, house }) =>
+        sendAll(group, (command) => attack(command, attacker, house.ids, ownOf(arena)), tally),
+    });
     tally.count += group.length;
     tally.tries += tries;
     tally.leaks.push(...leaks.map((leak) => (leak.startsWith(group[0]!.domain) ? leak : `${name}: ${leak}`)));

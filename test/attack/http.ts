@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Attack, Stage } from './arena.js';
 import { SECRET } from './living.js';
@@ -7,11 +6,9 @@ import { pageUrl, type Party } from './parties.js';
 /** Whether a WebSocket at this URL is let in, and is then closed again. */
 async function letsIn(url: string, { headers }: Party): Promise<boolean> {
   const socket = new WebSocket(url, { headers, perMessageDeflate: false });
-  const opened = await Promise.race([
-    once(socket, 'open').then(() => true),
-    once(socket, 'error').then(() => false),
-  ]);
-  socket.on('error', () => undefined);
+  const opened = await new Promise<boolean>((done) => {
+    socket.on('open', () => done(true)).on('error', () => done(false));
+  });
   socket.terminate();
   return opened;
 }

@@ -67,6 +67,7 @@ export const listening: readonly Attack[] = [
   })),
   {
     name: 'holds every new target and never lets it go',
+    isSpoiling: true,
     attempt: (fight) =>
       listen(fight, [['Target.setAutoAttach', { ...attach, waitForDebuggerOnStart: true, filter: [{}] }]]),
   },
@@ -84,6 +85,7 @@ export const listening: readonly Attack[] = [
   },
   {
     name: 'pauses all requests, everywhere',
+    isSpoiling: true,
     attempt: (fight) =>
       listen(fight, [
         ['Fetch.enable', { patterns: [{ urlPattern: '*' }], handleAuthRequests: true }],

@@ -7,12 +7,13 @@ export const SECRET = 'kept-by-victim';
 
 /** Works for a while, with all that others could hear, and leaves everything as it was. */
 export async function live(wire: Wire, site: Site): Promise<void> {
-  const isPopup = (params: object | undefined): boolean =>
-    JSON.stringify(params).includes(`${SECRET}/popup"`);
   const page = await openPage(wire, site.url(SECRET, 'home'));
   await wire.evaluate(page.sessionId, `console.log('${SECRET}'),fetch('data.json').then((r)=>r.text())`);
   await wire.evaluate(page.sessionId, `say('${SECRET}');globalThis.child=window.open('popup');1`);
-  const popup = await wire.event('Target.targetInfoChanged', ({ params }) => isPopup(params));
+  const popup = await wire.event(
+    'Target.targetCreated',
+    ({ params }) => (params?.['targetInfo'] as { openerId?: string }).openerId === page.targetId,
+  );
   await wire.evaluate(page.sessionId, `document.getElementById('download').click()`);
   await wire.event('Browser.downloadProgress', ({ params }) => params?.['state'] === 'completed');
   const { browserContextId } = await wire.send<{ browserContextId: string }>('Target.createBrowserContext');
