@@ -4,6 +4,9 @@ import { House } from './house.js';
 import type { Parties } from './parties.js';
 import { Wire } from './wire.js';
 
+/** The worst that can be done. */
+export const LOST = 'the victim lost its browser';
+
 /** Where attacks take place: one cdpmux with one Chrome. */
 export interface Stage {
   readonly parties: Parties;
@@ -77,10 +80,9 @@ export class Arena {
       isWhole = false;
     }
     leaks.push(...this.#attacker.takeLeaks().map((leak) => `attacker: ${leak}`));
-    if (this.#house.wire.isOpen && isWhole) {
-      leaks.push(...(await this.#house.changes()).map((change) => `victim: ${change}`));
-    }
-    if (!this.#house.wire.isOpen) leaks.push('the victim lost its browser');
+    const changes = isWhole && this.#house.wire.isOpen ? await this.#house.changes() : [];
+    if (!this.#house.wire.isOpen) leaks.push(LOST);
+    else leaks.push(...changes.map((change) => `victim: ${change}`));
     await this.#repair({ house: !isWhole, attacker: isSpoiling });
     return { name, tries, leaks: summary(leaks) };
   }
@@ -100,7 +102,7 @@ export class Arena {
 
   /** Ends both; gives what the victim could not finish. */
   async close(): Promise<string[]> {
-    const faults = this.#house.wire.isOpen ? await this.#house.finish() : ['the victim lost its browser'];
+    const faults = this.#house.wire.isOpen ? await this.#house.finish() : [LOST];
     await Promise.all([this.#attacker.leave(), this.#house.wire.terminate()]);
     return faults;
   }

@@ -1,4 +1,4 @@
-import type { Arena, Result } from './arena.js';
+import { LOST, type Arena, type Result } from './arena.js';
 import { attack, inOrder, isFatal } from './exhaustive.js';
 import type { Command } from './protocol.js';
 
@@ -29,7 +29,8 @@ export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Option
   for (const group of groupsOf(chosen, lookAfter)) {
     const tally = domains.get(group[0]!.domain) ?? { count: 0, tries: 0, leaks: [], unanswered: [] };
     domains.set(group[0]!.domain, tally);
-    const name = group.map(({ method }) => method).join(' or ');
+    const [first, last] = [group[0]!.method, group.at(-1)!.method];
+    const name = first === last ? first : `${first} … ${last}`;
     const { tries, leaks } = await arena.run({
       name,
       attempt: ({ attacker, house }) =>
@@ -38,7 +39,7 @@ export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Option
     tally.count += group.length;
     tally.tries += tries;
     tally.leaks.push(...leaks.map((leak) => (leak.startsWith(group[0]!.domain) ? leak : `${name}: ${leak}`)));
-    if (leaks.includes('the victim lost its browser')) tally.leaks.push(...(await killers(arena, group)));
+    if (leaks.includes(LOST)) tally.leaks.push(...(await killers(arena, group)));
   }
   return [...domains].map(([domain, { count, ...rest }]) => ({
     name: `${domain}: ${count} command${count === 1 ? '' : 's'} with the victim’s ids, from every session`,
