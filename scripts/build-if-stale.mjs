@@ -19,7 +19,7 @@ process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 
 const args = process.argv.slice(2);
 const withBench = args.includes('bench');
-const sources = withBench ? ['src', 'proxy', 'bench'] : ['src', 'proxy'];
+const sources = withBench ? ['src', 'proxy', 'bench', 'test/attack'] : ['src', 'proxy'];
 const project = withBench ? 'tsconfig.bench.json' : 'tsconfig.build.json';
 const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.bench.json', 'package-lock.json'];
 const stamp = withBench ? 'dist/bench.stamp' : 'dist/build.stamp';

@@ -105,6 +105,10 @@ export async function openSite(): Promise<Site> {
     const pairs = sent.get(tag) ?? new Set();
     sent.set(tag, pairs);
     for (const pair of request.headers.cookie?.split('; ') ?? []) pairs.add(pair);
+    if (name === 'endless') {
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).write(`begin of ${tag}\n`);
+      return;
+    }
     if (page === undefined) {
       response.writeHead(404).end();
       return;
