@@ -1,5 +1,7 @@
 import { Mux } from '../src/index.js';
 import type { Config } from './config.js';
+import { createEgress } from './egress/egress-proxy.js';
+import type { Resolve } from './egress/resolver.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
 
@@ -8,6 +10,8 @@ export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly tmpDir: string;
   readonly log: Log;
+  /** Finds addresses for the egress filter; the system's hosts file and DNS servers without it. */
+  readonly resolve?: Resolve;
 }
 
 /** A running cdpmux: the library with its front door. */
@@ -21,9 +25,17 @@ export class Service {
   }
 
   /** Starts it; on failure nothing is left running. */
-  static async start(config: Config, { env, tmpDir, log }: Surroundings): Promise<Service> {
-    const { chrome, browsers, queue, listen, limits, admin } = config;
-    const mux = new Mux({ ...(chrome !== undefined && { chrome }), env, tmpDir, browsers, queue });
+  static async start(config: Config, { env, tmpDir, log, resolve }: Surroundings): Promise<Service> {
+    const { chrome, browsers, queue, listen, limits, admin, policy } = config;
+    const egress = createEgress(policy.egress, { log, strangers: false, ...(resolve && { resolve }) });
+    const mux = new Mux({
+      ...(chrome !== undefined && { chrome }),
+      env,
+      tmpDir,
+      browsers,
+      queue,
+      ...(egress && { egress }),
+    });
     try {
       await mux.start();
       const door = await FrontDoor.listen({

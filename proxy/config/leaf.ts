@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseEntry } from '../egress/entry.js';
 
 /** What a leaf of the configuration allows, in words: goes into error messages and the documentation. */
 export interface Allowed {
@@ -81,6 +82,14 @@ export function host() {
   return leaf(z.string().refine(isHost), 'an IP address or a host name');
 }
 
+/** An IP address. */
+export function ipAddress() {
+  return leaf(
+    z.string().refine((value) => isIP(value) !== 0),
+    'an IP address',
+  );
+}
+
 /** A URL with one of these protocols. */
 export function url(...protocols: string[]) {
   return leaf(isUrl(protocols), `a URL that begins with ${protocols.map((one) => `${one}//`).join(', ')}`);
@@ -96,6 +105,15 @@ export function urls(...protocols: string[]) {
 export function hostNames() {
   const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i);
   return leaf(list(name), 'list of host names without port');
+}
+
+/** Some hosts, as an egress list names them; as text they are parted by commas. */
+export function hostsAndNetworks() {
+  const entry = z.string().refine((value) => parseEntry(value) !== undefined);
+  return leaf(
+    list(entry),
+    'list of host names (*.example.com for all below it, * for every host), IP addresses and CIDRs',
+  );
 }
 
 function isUrl(protocols: readonly string[]) {

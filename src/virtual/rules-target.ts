@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import { attachRules } from './rules-attach.js';
+import { createFilteredContext } from './filtered-context.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
 import type { ParsedReply, Rewrite } from './virtual-client.js';
 import type { ClientSession } from './client-session.js';
@@ -29,8 +30,12 @@ const createBrowserContext: Rule = (session, incoming) => {
     return;
   }
   const params = objectParams(incoming);
-  const { host, rootId } = client.virtual;
+  const { host, rootId, egress } = client.virtual;
   const holder = params['disposeOnDetach'] === true ? session.id : rootId;
+  if (egress) {
+    createFilteredContext(session, incoming.scan, params, { egress, holder });
+    return;
+  }
   const rewrite = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
     host.addContext(result.browserContextId, client.virtual, holder);
     return result;
