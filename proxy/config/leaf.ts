@@ -82,11 +82,11 @@ export function host() {
   return leaf(z.string().refine(isHost), 'an IP address or a host name');
 }
 
-/** An IP address. */
+/** An IP address that others can be told. */
 export function ipAddress() {
   return leaf(
-    z.string().refine((value) => isIP(value) !== 0),
-    'an IP address',
+    z.string().refine((value) => isIP(value) !== 0 && !/^[0:.]*$/.test(value)),
+    'an IP address, and not that of all interfaces',
   );
 }
 

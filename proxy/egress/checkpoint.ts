@@ -17,8 +17,8 @@ export interface CheckpointOptions {
   readonly resolve: Resolve;
   /** Longest time that finding a host's addresses may take, ms. */
   readonly timeout: number;
-  /** Ports of cdpmux's own on this machine: what is behind them is another tenant's. */
-  readonly ownPorts: ReadonlySet<number>;
+  /** Where the proxies listen, and their ports: what is behind them is another virtual browser's. */
+  readonly own: { readonly address: string; readonly ports: ReadonlySet<number> };
   readonly onDenied: (destination: string, why: string) => void;
 }
 
@@ -73,8 +73,9 @@ export class Checkpoint {
   }
 
   #judge(host: string, address: string, port: number): Verdict {
-    const { policy, ownPorts } = this.#options;
-    if (ownPorts.has(port) && policy.isThisMachine(address)) {
+    const { policy, own } = this.#options;
+    // To the unspecified address the system connects as to itself.
+    if (own.ports.has(port) && [own.address, '0.0.0.0', '::'].includes(address)) {
       return { allowed: false, why: `${authority(host, port)} is a port of cdpmux's own` };
     }
     return policy.judge(host, address);

@@ -80,13 +80,13 @@ class EgressProxy implements Egress {
 
   open(owner: EgressOwner): EgressGate | undefined {
     if (!this.#filters(owner.tenant)) return undefined;
-    const { connectTimeout } = this.#options;
+    const { connectTimeout, host } = this.#options;
     const told = new Set<string>();
     const checkpoint = new Checkpoint({
       policy: this.#policy,
       resolve: this.#resolve,
       timeout: connectTimeout,
-      ownPorts: this.#ports,
+      own: { address: canonicalAddress(host), ports: this.#ports },
       onDenied: (destination, why) => {
         owner.onDenied();
         if (told.size >= MOST_LOGGED || told.has(destination)) return;

@@ -55,9 +55,11 @@ function tunnelThrough(source: Socket, head: Buffer, hop: HttpHop): void {
   const asked = (hop.secure ? https : http).request({ ...hop.options, method: 'CONNECT' });
   const giveUp = (): void => void asked.destroy();
   source.once('close', giveUp);
+  asked.once('timeout', () => asked.destroy(new Error('no answer in time')));
   asked.once('error', (error) => source.end(answer(502, `The proxy above: ${error.message}`)));
   asked.once('connect', (response: IncomingMessage, target: Socket, rest: Buffer) => {
     source.off('close', giveUp);
+    target.setTimeout(0);
     const status = response.statusCode ?? 502;
     if (status !== 200 || source.destroyed) {
       target.destroy();

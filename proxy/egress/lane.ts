@@ -27,6 +27,8 @@ export interface LaneOptions {
 
 /** Chrome closes what it does not use after five minutes at most; it had better be the first to do so, ms. */
 const IDLE = 310_000;
+/** What still waits to be sent when one end of a tunnel has gone gets as long, ms; some never close their end. */
+const LINGER = 5_000;
 /** For a request's head, which comes from this machine, ms. */
 const HEAD_DEADLINE = 60_000;
 
@@ -81,7 +83,13 @@ export class Lane {
     socket.once('close', leave);
     // What a tunnel connects to: proxy-chain opens it by itself, and joins it to the client's socket at once.
     socket.on('pipe', (target: unknown) => {
-      if (target instanceof Socket) this.#track(target);
+      if (!(target instanceof Socket)) return;
+      this.#track(target);
+      socket.once('close', () => {
+        if (target.destroyed) return;
+        const late = setTimeout(() => target.destroy(), LINGER);
+        target.once('close', () => clearTimeout(late));
+      });
     });
   }
 
@@ -163,7 +171,9 @@ function proxyUrl(proxy: UpstreamProxy, host: string, username: string, password
   const secret = username === '' ? proxy.password : password;
   const credentials =
     user === '' && secret === '' ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(secret)}@`;
-  return `${proxy.scheme}://${credentials}${authority(host, proxy.port)}`;
+  // With these names proxy-chain leaves the target's name to the proxy, as Chrome does, in place of asking DNS again.
+  const scheme = { http: 'http', https: 'https', socks4: 'socks4a', socks5: 'socks5h' }[proxy.scheme];
+  return `${scheme}://${credentials}${authority(host, proxy.port)}`;
 }
 
 function basicOf({ username, password }: UpstreamProxy): string | undefined {

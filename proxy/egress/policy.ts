@@ -66,14 +66,6 @@ export class EgressPolicy {
     return allowed;
   }
 
-  /** Whether what listens on this machine answers at an address. */
-  isThisMachine(address: string): boolean {
-    const own = this.#own();
-    return formsOf(address).some(
-      (form) => own.has(form.toString()) || ['loopback', 'unspecified'].includes(kindOf(form, own)),
-    );
-  }
-
   #named(host: string): Answer | undefined {
     return this.#names.find(({ name, under }) => {
       if (!under) return host === name;

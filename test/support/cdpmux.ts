@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import type { Mux } from '../../src/index.js';
 import { loadConfig } from '../../proxy/config.js';
-import { Service } from '../../proxy/service.js';
+import { Service, type Surroundings } from '../../proxy/service.js';
 import { chromeExecutable } from './chrome.js';
 
 /** A cdpmux of the test's own, in this process, on a free port, with a real Chrome. */
@@ -16,9 +16,10 @@ export interface TestCdpmux {
   close(): Promise<void>;
 }
 
-/** Starts one; `settings` are paths with values as after `--set`. */
+/** Starts one; `settings` are paths with values as after `--set`, `surroundings` replace what it would find itself. */
 export async function startCdpmux(
   settings: Readonly<Record<string, string | number>> = {},
+  surroundings: Partial<Surroundings> = {},
 ): Promise<TestCdpmux> {
   const defaults = { 'listen.port': 0, chrome: chromeExecutable(), 'browsers.virtualPerBrowser': 200 };
   const set = Object.entries({ ...defaults, ...settings }).map(([path, value]) => `${path}=${value}`);
@@ -26,7 +27,7 @@ export async function startCdpmux(
   const log = (level: string, message: string, fields?: object): void => {
     if (level === 'error') throw new Error(`${message} ${JSON.stringify(fields)}`);
   };
-  const service = await Service.start(config, { env: process.env, tmpDir: tmpdir(), log });
+  const service = await Service.start(config, { env: process.env, tmpDir: tmpdir(), log, ...surroundings });
   return {
     url: `http://127.0.0.1:${service.door.port}`,
     wsUrl: service.door.webSocketUrl,
