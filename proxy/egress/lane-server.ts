@@ -40,7 +40,7 @@ export class LaneServer extends Server {
     if (socket.destroyed) return;
     // The type asks for a socket of proxy-chain's, which this is.
     if (hop) tunnelThrough(socket, head, hop);
-    else await super.onConnect(request, socket as Parameters<Server['onConnect']>[1], head);
+    else await super.onConnect(request, socket, head);
   }
 
   override normalizeHandlerError(error: NodeJS.ErrnoException): NodeJS.ErrnoException {

@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import type ipaddr from 'ipaddr.js';
 import { formsOf, kindOf, type AddressKind } from './address.js';
 import { parseEntry, type EgressEntry } from './entry.js';
 

@@ -11,7 +11,7 @@ export interface ContextProxy {
   readonly proxyServer: string;
   readonly proxyBypassList: string;
   /** The context is gone, or was not made after all. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** The way out of one virtual browser. */

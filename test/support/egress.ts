@@ -8,6 +8,7 @@ import {
   type Socket,
 } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { Server as ProxyChain } from 'proxy-chain';
 
 /** A site that notes who reaches it, at which of its addresses. */
 export interface Watched {
@@ -86,7 +87,7 @@ export interface Tunnel extends Answer {
 }
 
 /** Asks a proxy for a tunnel, as Chrome does for TLS and WebSockets; `socket` is open where the status is 200. */
-export async function tunnel(
+export async function openTunnel(
   proxy: string,
   authority: string,
   headers: Record<string, string> = {},
@@ -144,4 +145,59 @@ export async function openSocks(
     await closeAll(server);
   };
   return { port, asked, close };
+}
+
+/** DNS that answers what a test says. */
+export class Names {
+  /** The answers of a name, one after the other; the last one for ever. */
+  readonly answers = new Map<string, string[][]>();
+  /** What was looked up. */
+  readonly lookups: string[] = [];
+
+  readonly resolve = (host: string): Promise<string[]> => {
+    this.lookups.push(host);
+    const answers = this.answers.get(host);
+    if (!answers) return Promise.reject(new Error(`${host} has no address`));
+    return Promise.resolve((answers.length > 1 ? answers.shift() : answers[0]) ?? []);
+  };
+
+  set(host: string, ...answers: string[][]): this {
+    this.answers.set(host, answers);
+    return this;
+  }
+
+  clear(): void {
+    this.answers.clear();
+    this.lookups.length = 0;
+  }
+}
+
+/** A proxy of a client's own. */
+export interface Upstream {
+  readonly url: string;
+  readonly port: number;
+  /** The `host:port` that it was asked for. */
+  readonly asked: string[];
+  close(): Promise<void>;
+}
+
+/** Opens one on `host`; it finds whatever it is asked for at the address `at`. */
+export async function openUpstream(host: string, at: string, credentials?: string): Promise<Upstream> {
+  const asked: string[] = [];
+  const lookup = (_host: string, { all }: { all?: boolean }, done: (...args: unknown[]) => void): void =>
+    all ? done(null, [{ address: at, family: 4 }]) : done(null, at, 4);
+  const server = new ProxyChain({
+    port: 0,
+    host,
+    prepareRequestFunction: ({ hostname, port, username, password }) => {
+      if (credentials !== undefined && `${username}:${password}` !== credentials) {
+        return { requestAuthentication: true };
+      }
+      asked.push(`${hostname}:${port}`);
+      return { dnsLookup: lookup as never };
+    },
+  });
+  await server.listen();
+  const { port } = server;
+  return { url: `http://${host}:${port}`, port, asked, close: () => server.close(true) };
 }
