@@ -29,18 +29,15 @@ export class LaneServer extends Server {
   }
 
   override async onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    let hop: HttpHop | undefined;
     try {
-      hop = await this.#hop(request);
+      const hop = await this.#hop(request);
+      // It may have gone while names were looked up.
+      if (socket.destroyed) return;
+      if (hop) tunnelThrough(socket, head, hop);
+      else await super.onConnect(request, socket, head);
     } catch (error) {
       this.failRequest(request, error as Error);
-      return;
     }
-    // It may have gone while names were looked up.
-    if (socket.destroyed) return;
-    // The type asks for a socket of proxy-chain's, which this is.
-    if (hop) tunnelThrough(socket, head, hop);
-    else await super.onConnect(request, socket, head);
   }
 
   override normalizeHandlerError(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
@@ -56,7 +53,7 @@ function tunnelThrough(source: Socket, head: Buffer, hop: HttpHop): void {
   const giveUp = (): void => void asked.destroy();
   source.once('close', giveUp);
   asked.once('timeout', () => asked.destroy(new Error('no answer in time')));
-  asked.once('error', (error) => source.end(answer(502, `The proxy above: ${error.message}`)));
+  asked.on('error', (error) => source.end(answer(502, `The proxy above: ${error.message}`)));
   asked.once('connect', (response: IncomingMessage, target: Socket, rest: Buffer) => {
     source.off('close', giveUp);
     target.setTimeout(0);
