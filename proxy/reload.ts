@@ -1,5 +1,5 @@
 import type { AccessRules, AuthChanges } from './auth/access.js';
-import type { Config, Tls } from './config.js';
+import { ConfigError, type Config, type Tls } from './config.js';
 import { settings } from './config/schema.js';
 
 /** What a reload has done. */
@@ -57,6 +57,12 @@ export class Reloader {
         applied.push(...TLS);
       }
     } else needsRestart.push(...TLS.filter((name) => differs(started, now, name)));
+    // The first tokens let strangers in, for whom Chromes are started otherwise.
+    if (!started.auth.required && now.auth.required) {
+      const message =
+        'auth.tokens: the first ones need a restart, since Chromes are started otherwise for strangers';
+      throw new ConfigError([message]);
+    }
     // Once tokens were needed, cdpmux does not open its door while it runs.
     if (before.auth.required && !now.auth.required) needsRestart.push('auth.tokens');
     const required = before.auth.required || now.auth.required;

@@ -1,6 +1,8 @@
 import { Mux } from '../src/index.js';
 import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
+import { createEgress } from './egress/egress-proxy.js';
+import type { Resolve } from './egress/resolver.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
 import { Reloader, rulesOf, type ReloadReport } from './reload.js';
@@ -12,6 +14,8 @@ export interface Surroundings {
   readonly log: Log;
   /** Reads the configuration anew, as at the start; without it a reload changes nothing. */
   readonly load?: () => Promise<Config>;
+  /** Finds addresses for the egress filter; the system's hosts file and DNS servers without it. */
+  readonly resolve?: Resolve;
 }
 
 /** A running cdpmux: the library with its front door. */
@@ -28,15 +32,21 @@ export class Service {
   }
 
   /** Starts it; on failure nothing is left running. */
-  static async start(config: Config, { env, tmpDir, log, load }: Surroundings): Promise<Service> {
-    const { chrome, browsers, queue, listen, limits, admin, tls } = config;
+  static async start(config: Config, { env, tmpDir, log, load, resolve }: Surroundings): Promise<Service> {
+    const { chrome, browsers, queue, listen, limits, admin, tls, policy } = config;
     const withoutSecrets = without(env, config.auth.variables);
+    const egress = createEgress(policy.egress, {
+      log,
+      strangers: mayBeStrangers(config),
+      ...(resolve && { resolve }),
+    });
     const mux = new Mux({
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
       browsers,
       queue,
+      ...(egress && { egress }),
     });
     const access = new Access(rulesOf(config), config.policy.trust);
     let door: FrontDoor | undefined;
@@ -79,6 +89,11 @@ export class Service {
   async close(deadline: number): Promise<void> {
     await Promise.all([this.mux.close(deadline), this.door.close(deadline)]);
   }
+}
+
+/** Whether those who come may be strangers: what Chromes are started with depends on it. */
+function mayBeStrangers({ policy, auth }: Config): boolean {
+  return (policy.trust ?? (auth.required ? 'tenant' : 'local')) === 'tenant';
 }
 
 /** How long Chromes get to end when the start failed, ms. */

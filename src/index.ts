@@ -15,6 +15,7 @@ export type {
   TenantStats,
 } from './mux/types.js';
 export type { Quota } from './mux/quotas.js';
+export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';
 export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
 export type { MetricsText } from './telemetry/metrics.js';

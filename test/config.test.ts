@@ -189,6 +189,25 @@ describe('durations and sizes', () => {
   });
 });
 
+describe('egress lists', () => {
+  it('take names, wildcards, addresses and CIDRs', () => {
+    const given = 'a.test,*.b.test,*,10.0.0.0/8,::1';
+    expect(setting(`policy.egress.allow=${given}`).policy.egress.allow).toEqual(given.split(','));
+    expect(setting(`policy.egress.deny=${given}`).policy.egress).toMatchObject({
+      mode: 'auto',
+      deny: given.split(','),
+      connectTimeout: 10_000,
+      maxConnections: 512,
+    });
+  });
+
+  it.each(['10.0.0.0/33', 'http://a.test', 'a.test:80', '0x7f.1'])('refuse %s', (entry) => {
+    expect(problemsOfSetting(`policy.egress.allow=${entry}`)).toEqual([
+      expect.stringMatching(/^policy\.egress\.allow = .*: must be list of host names .* CIDRs/),
+    ]);
+  });
+});
+
 describe('errors', () => {
   it('come all at once, each with path, value, source and what is allowed', () => {
     const problems = problemsOf({
@@ -280,6 +299,20 @@ describe('what only several settings say together', () => {
       expect(loadConfig({ flags: { host } }).listen.host).toBe(host);
     },
   );
+
+  it('remote Chromes need an egress proxy that they can reach', () => {
+    const remote = ['policy.egress.mode=filter', 'browsers.upstreams=ws://127.0.0.1:1,ws://chrome.test:2'];
+    expect(problemsOfSetting(...remote)).toEqual([
+      expect.stringMatching(
+        /^policy\.egress\.host = "127\.0\.0\.1" \(default\): .*ws:\/\/chrome\.test:2 reaches/,
+      ),
+    ]);
+    expect(setting(...remote, 'policy.egress.host=10.0.0.5').policy.egress.host).toBe('10.0.0.5');
+    expect(setting('policy.egress.mode=filter', 'browsers.upstreams=ws://[::1]:1').policy.egress.mode).toBe(
+      'filter',
+    );
+    expect(problemsOfSetting('policy.egress.host=0.0.0.0')).toHaveLength(1);
+  });
 
   it('two servers do not share an address', () => {
     expect(problemsOfSetting('admin.port=9222')).toEqual([expect.stringMatching(/^admin\.port = "9222"/)]);

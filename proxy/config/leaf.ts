@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseEntry } from '../egress/entry.js';
 
 /** What a leaf of the configuration allows, in words: goes into error messages and the documentation. */
 export interface Allowed {
@@ -81,6 +82,14 @@ export function host() {
   return leaf(z.string().refine(isHost), 'an IP address or a host name');
 }
 
+/** An IP address that others can be told. */
+export function ipAddress() {
+  return leaf(
+    z.string().refine((value) => isIP(value) !== 0 && !/^[0:.]*$/.test(value)),
+    'an IP address, and not that of all interfaces',
+  );
+}
+
 /** A URL with one of these protocols. */
 export function url(...protocols: string[]) {
   return leaf(isUrl(protocols), `a URL that begins with ${protocols.map((one) => `${one}//`).join(', ')}`);
@@ -102,6 +111,15 @@ export function hostNames() {
 export function origins() {
   const origin = z.string().regex(/^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s,*]+)$/i);
   return leaf(list(origin), 'list of origins such as https://tools.example:8443, or *');
+}
+
+/** Some hosts, as an egress list names them; as text they are parted by commas. */
+export function hostsAndNetworks() {
+  const entry = z.string().refine((value) => parseEntry(value) !== undefined);
+  return leaf(
+    list(entry),
+    'list of host names (*.example.com for all below it, * for every host), IP addresses and CIDRs',
+  );
 }
 
 function isUrl(protocols: readonly string[]) {

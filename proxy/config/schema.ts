@@ -1,6 +1,20 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { bytes, choice, duration, flag, host, hostNames, integer, origins, text, url, urls } from './leaf.js';
+import {
+  bytes,
+  choice,
+  duration,
+  flag,
+  host,
+  hostNames,
+  hostsAndNetworks,
+  integer,
+  ipAddress,
+  origins,
+  text,
+  url,
+  urls,
+} from './leaf.js';
 import { tokens, type Detail } from './tokens.js';
 
 const MiB = 1024 * 1024;
@@ -27,10 +41,6 @@ export const configSchema = z.strictObject({
     tokens: tokens().default([]),
     file: text('the path of a JSON file with a list of tokens').optional(),
   }),
-  policy: z.strictObject({
-    // by default local without tokens, tenant with them
-    trust: choice('local', 'tenant').optional(),
-  }),
   admin: z.strictObject({
     host: host().default('127.0.0.1'),
     port: integer(0, 65_535, '; 0 picks a free one').optional(),
@@ -50,6 +60,20 @@ export const configSchema = z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
     message: bytes(1024, 100 * MiB - 1024).default(64 * MiB),
     clientBuffer: bytes(MiB, 4096 * MiB).default(256 * MiB),
+  }),
+  policy: z.strictObject({
+    // by default local without tokens, tenant with them
+    trust: choice('local', 'tenant').optional(),
+    egress: z.strictObject({
+      // auto: what strangers' pages send is looked at, one's own is not
+      mode: choice('auto', 'off', 'filter').default('auto'),
+      allow: hostsAndNetworks().default([]),
+      deny: hostsAndNetworks().default([]),
+      // remote Chromes must reach it
+      host: ipAddress().default('127.0.0.1'),
+      connectTimeout: duration(100, 120_000, '100ms to 2m').default(10_000),
+      maxConnections: integer(1, 100_000).default(512),
+    }),
   }),
   log: z.strictObject({
     // auto: what happens goes to a log, a person at a terminal sees only what is wrong
@@ -120,6 +144,8 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
       'on this machine; let in only who has a token with auth.tokens or auth.file, or, where the network itself is trusted, set listen.insecure=true';
     found.push({ path: ['listen', 'host'], allowed });
   }
+  const filters = egressConflict(get);
+  if (filters) found.push(filters);
   const [port, adminPort] = [get('listen.port'), get('admin.port')];
   if (typeof port === 'number' && port > 0 && port === adminPort && get('admin.host') === address) {
     found.push({ path: ['admin', 'port'], allowed: `another port than listen.port, which is ${port}` });
@@ -132,6 +158,23 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
     found.push({ path: ['listen', 'tls', other], allowed: `set where listen.tls.${one} is` });
   }
   return found;
+}
+
+/** A remote Chrome can't reach a proxy on this machine's loopback: all its pages would fail. */
+function egressConflict(get: (path: string) => unknown): Conflict | undefined {
+  const [mode, host, upstreams] = [
+    get('policy.egress.mode'),
+    get('policy.egress.host'),
+    get('browsers.upstreams'),
+  ];
+  if (mode !== 'filter' || typeof host !== 'string' || !isLoopback(host) || !Array.isArray(upstreams))
+    return undefined;
+  const remote = (upstreams as string[]).find(
+    (url) => !isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, '')),
+  );
+  if (remote === undefined) return undefined;
+  const allowed = `an address of this machine that the Chrome at ${remote} reaches, for policy.egress.mode=filter`;
+  return { path: ['policy', 'egress', 'host'], allowed };
 }
 
 /** Whether only this machine reaches what listens there. */

@@ -257,6 +257,8 @@ export class Mux {
       lease.release();
       entry.left();
     };
+    const onDenied = (): void => this.#metrics.countEgressDenied();
+    const egress = this.#options.egress?.open({ virtualBrowserId: id, tenant, onDenied });
     try {
       return await lease.resource.host.open({
         id,
@@ -264,6 +266,7 @@ export class Mux {
         initialPage,
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
+        ...(egress && { egress }),
         onEnd: () => {
           release();
           onEnd();
@@ -283,14 +286,19 @@ export class Mux {
   }
 
   async #source(): Promise<BrowserSource> {
-    const { env, tmpDir, noSandbox, browsers } = this.#options;
+    const { env, tmpDir, noSandbox, browsers, egress } = this.#options;
     const url = browsers.upstreams[this.#nextUpstream++ % Math.max(1, browsers.upstreams.length)];
     if (url !== undefined) return { kind: 'connect', url };
     if (!this.#executable) throw new CdpmuxError('NO_CHROME', 'start() has not been called.');
     return {
       kind: 'launch',
       executable: this.#executable,
-      options: { extraFlags: [], tmpDir, noSandbox: noSandbox ?? (await needsNoSandbox()), baseEnv: env },
+      options: {
+        extraFlags: egress?.chromeFlags ?? [],
+        tmpDir,
+        noSandbox: noSandbox ?? (await needsNoSandbox()),
+        baseEnv: env,
+      },
     };
   }
 

@@ -25,6 +25,7 @@ interface Totals {
   commands: number;
   bytesUp: number;
   bytesDown: number;
+  egressDenied: number;
 }
 
 /**
@@ -37,7 +38,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
-  readonly #totals: Totals = { connections: 0, commands: 0, bytesUp: 0, bytesDown: 0 };
+  readonly #totals: Totals = { connections: 0, commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
   /** Each writes one metric at a scrape. */
   readonly #writers: ((now: MetricsSnapshot) => void)[] = [];
 
@@ -70,6 +71,11 @@ export class Metrics {
     this.#totals.connections++;
   }
 
+  /** One connection that a page asked for was denied by the egress policy. */
+  countEgressDenied(): void {
+    this.#totals.egressDenied++;
+  }
+
   /** The page that `/metrics` answers: this Mux's metrics, then those of the process it runs in. */
   async metricsText(): Promise<MetricsText> {
     const now = this.#collect();
@@ -90,8 +96,13 @@ export class Metrics {
       'Bytes from clients (up) and to clients (down) since start.',
       ['direction'],
     );
+    const denied = this.#counter(
+      'cdpmux_egress_denied_total',
+      'Connections that the egress policy denied since start.',
+    );
     this.#writers.push(() => {
-      for (const counter of [connections, commands, bytes]) counter.reset();
+      for (const counter of [connections, commands, bytes, denied]) counter.reset();
+      denied.inc(totals.egressDenied);
       connections.inc(totals.connections);
       commands.inc(totals.commands);
       bytes.inc({ direction: 'up' }, totals.bytesUp);

@@ -1,6 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, type Rule } from './rule.js';
+import { createFilteredContext } from './filtered-context.js';
 import { attachCommands } from './rules-attach.js';
 import { refuse } from './rules-refused.js';
 import type { ClientSession } from './client-session.js';
@@ -25,8 +26,12 @@ const createBrowserContext: Rule = (session, incoming) => {
     return;
   }
   const params = objectParams(incoming);
-  const { host, rootId } = client.virtual;
+  const { host, rootId, egress } = client.virtual;
   const holder = params['disposeOnDetach'] === true ? session.id : rootId;
+  if (egress) {
+    createFilteredContext(session, incoming.scan, params, { egress, holder });
+    return;
+  }
   const rewrite = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
     host.addContext(result.browserContextId, client.virtual, holder);
     return result;

@@ -2,6 +2,7 @@ import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound } from '../cdp/errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
+import type { EgressGate } from './egress.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
@@ -21,6 +22,8 @@ export interface VirtualBrowserOptions {
   readonly initialPage: boolean;
   readonly proxyServer?: string;
   readonly proxyBypassList?: string;
+  /** Looks at what goes out of its contexts; it is its own, and ends with it. */
+  readonly egress?: EgressGate;
   /** Called once, when it has ended for whatever reason. */
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
@@ -73,19 +76,28 @@ export class VirtualBrowser {
     const { upstream } = host;
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     const params: Protocol.Target.CreateBrowserContextRequest = { disposeOnDetach: true };
-    if (options.proxyServer !== undefined) params.proxyServer = options.proxyServer;
-    if (options.proxyBypassList !== undefined) params.proxyBypassList = options.proxyBypassList;
     let virtual: VirtualBrowser | undefined;
     try {
+      const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
+      if (proxyServer !== undefined) params.proxyServer = proxyServer;
+      if (proxyBypassList !== undefined) params.proxyBypassList = proxyBypassList;
       const { browserContextId } = await upstream.request('Target.createBrowserContext', params, sessionId);
       virtual = new VirtualBrowser(host, options, sessionId, browserContextId);
       if (options.initialPage) await virtual.createPage('about:blank', false);
       return virtual;
     } catch (error) {
       if (virtual) virtual.end({ code: 1011, reason: 'could not be opened' });
-      else upstream.call('Target.detachFromTarget', { sessionId }, '');
+      else {
+        upstream.call('Target.detachFromTarget', { sessionId }, '');
+        options.egress?.close();
+      }
       throw error;
     }
+  }
+
+  /** Looks at what goes out of its contexts; undefined where all may. */
+  get egress(): EgressGate | undefined {
+    return this.#options.egress;
   }
 
   get ended(): boolean {
@@ -175,6 +187,7 @@ export class VirtualBrowser {
     this.host.forget(this);
     this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '');
     this.host.upstream.failSession(this.rootId, sessionNotFound);
+    this.#options.egress?.close();
     this.#options.onEnd();
   }
 

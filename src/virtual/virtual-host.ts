@@ -12,6 +12,8 @@ import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js
 interface ContextRecord {
   readonly owner: VirtualBrowser;
   readonly holder: string;
+  /** Called when it has gone by itself, and not with its owner. */
+  readonly onGone: (() => void) | undefined;
 }
 
 /**
@@ -75,11 +77,12 @@ export class VirtualHost implements EventSink {
 
   // Contexts
 
-  addContext(contextId: string, owner: VirtualBrowser, holder: string): void {
-    this.#contexts.set(contextId, { owner, holder });
+  addContext(contextId: string, owner: VirtualBrowser, holder: string, onGone?: () => void): void {
+    this.#contexts.set(contextId, { owner, holder, onGone });
   }
 
   removeContext(contextId: string): void {
+    this.#contexts.get(contextId)?.onGone?.();
     this.#contexts.delete(contextId);
   }
 
@@ -93,7 +96,7 @@ export class VirtualHost implements EventSink {
 
   /** The contexts that vanish with a browser-level session of Chrome's. */
   forgetContextsHeldBy(holder: string): void {
-    for (const [id, context] of this.#contexts) if (context.holder === holder) this.#contexts.delete(id);
+    for (const [id, context] of this.#contexts) if (context.holder === holder) this.removeContext(id);
   }
 
   // Targets

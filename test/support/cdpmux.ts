@@ -17,7 +17,7 @@ export interface TestCdpmux {
   close(): Promise<void>;
 }
 
-/** Starts one; `settings` are paths with values as after `--set`. */
+/** Starts one; `settings` are paths with values as after `--set`, `surroundings` replace what it would find itself. */
 export async function startCdpmux(
   settings: Readonly<Record<string, string | number>> = {},
   surroundings: Partial<Surroundings> = {},
