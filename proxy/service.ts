@@ -23,7 +23,7 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, { env, tmpDir, log }: Surroundings): Promise<Service> {
     const { chrome, browsers, queue, listen, limits, admin } = config;
-    const mux = new Mux({ ...(chrome !== undefined && { chrome }), env, tmpDir, browsers, queue });
+    const mux = new Mux({ ...(chrome !== undefined && { chrome }), env, tmpDir, browsers, queue, limits });
     try {
       await mux.start();
       const door = await FrontDoor.listen({

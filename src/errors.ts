@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'ENDED'
+  | 'LIMIT'
   | 'QUEUE_FULL'
   | 'QUEUE_TIMEOUT'
   | 'CLOSING'

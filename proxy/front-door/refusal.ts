@@ -8,6 +8,7 @@ const statusOf: Record<ErrorCode, number> = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   ENDED: 404,
+  LIMIT: 429,
   QUEUE_FULL: 503,
   QUEUE_TIMEOUT: 503,
   CLOSING: 503,
@@ -39,7 +40,9 @@ function refusalOf(error: unknown): Refusal {
     status,
     headers: {
       'content-type': 'application/json; charset=UTF-8',
-      ...(status === 503 && { 'retry-after': String(RETRY_AFTER) }),
+      ...((status === 503 || status === 429) && {
+        'retry-after': (known && error.details?.['retryAfter']) || String(RETRY_AFTER),
+      }),
     },
     body: `${JSON.stringify({ error: body })}\n`,
   };

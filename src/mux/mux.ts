@@ -11,6 +11,7 @@ import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import { Directory, type Hooks, type OpenBrowser } from './directory.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
+import { TenantRates } from './rate-limit.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Priority, Seat } from './types.js';
@@ -20,6 +21,9 @@ const DEFAULT_NAME = 'default';
 /** How long a lost Chrome's processes may take to end, ms. */
 const REAP_DEADLINE = 2_000;
 
+/** What `limits.commandsPerSecond` is for strangers where it is `auto`: beside one that floods, all others stay quick. */
+const STRANGERS_RATE = 2_000;
+
 /** From the one that waits longest. */
 const priorities: readonly Priority[] = ['low', 'normal', 'high', 'critical'];
 
@@ -28,7 +32,14 @@ type State = 'new' | 'ready' | 'closing';
 /** What a virtual browser is opened with, beside its id. */
 type OpenRequest = Pick<
   Admission,
-  'tenant' | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'signal'
+  | 'tenant'
+  | 'initialPage'
+  | 'proxyServer'
+  | 'proxyBypassList'
+  | 'queueTimeout'
+  | 'timeout'
+  | 'priority'
+  | 'signal'
 >;
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
@@ -37,6 +48,7 @@ export class Mux {
   readonly #pool: Pool<ServedBrowser>;
   readonly #directory = new Directory();
   readonly #metrics: Metrics;
+  readonly #rates: TenantRates;
   #executable: ChromeExecutable | undefined;
   #state: State = 'new';
   /** Chromes whose connection is gone and whose processes are being ended. */
@@ -57,6 +69,7 @@ export class Mux {
         timeout: options.queue.timeout,
       },
     );
+    this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#metrics = new Metrics(() => this.#snapshot());
   }
 
@@ -97,7 +110,8 @@ export class Mux {
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
-    return new ClientSeat(virtual, prepared, request, this.#metrics);
+    const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
+    return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
   }
 
   /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
@@ -200,14 +214,18 @@ export class Mux {
       proxyServer,
       proxyBypassList,
       queueTimeout,
+      timeout = 0,
       priority = 'normal',
       signal,
     } = request;
+    const { limits } = this.#options;
     const lease = await this.#pool.acquire(signal, queueTimeout, priorities.indexOf(priority));
     try {
       return await lease.resource.host.open({
         id,
         tenant,
+        limits,
+        lifetime: shortest(limits.lifetime, timeout),
         initialPage,
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
@@ -266,4 +284,9 @@ export class Mux {
       pendingCommands,
     };
   }
+}
+
+/** The shorter of two times, of which 0 is none. */
+function shortest(one: number, other: number): number {
+  return one === 0 || other === 0 ? one + other : Math.min(one, other);
 }

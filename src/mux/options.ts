@@ -1,4 +1,6 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
+import type { VirtualLimits } from '../virtual/limits.js';
+import type { PerSecond } from './rate-limit.js';
 
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
@@ -23,5 +25,13 @@ export interface MuxOptions {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
     readonly timeout: number;
+  };
+  readonly limits: VirtualLimits & {
+    /** Commands per second of each tenant; more wait in their sockets. 0 for no limit. */
+    readonly commandsPerSecond: PerSecond;
+    /** A client with no CDP frame either way for so long is closed, ms; 0 for no limit. */
+    readonly idle: number;
+    /** Longest life of a virtual browser, ms; 0 for no limit. */
+    readonly lifetime: number;
   };
 }

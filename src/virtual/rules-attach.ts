@@ -2,6 +2,7 @@ import { CdpCode } from '../cdp/errors.js';
 import { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import { Discovery } from './discovery.js';
+import { limited, refuseOver, reserving } from './limited.js';
 import { forwardMasked, guarded, isIdLike, objectParams, refuse, type Rule, type Unchecked } from './rule.js';
 import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
@@ -15,13 +16,18 @@ const attachToTarget: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { targetId } = params;
   if (targetId === client.virtual.id && session.isBrowser) {
-    client.forwardChanged(session, incoming, {}, { method: 'Target.attachToBrowserTarget' });
+    const options = { method: 'Target.attachToBrowserTarget', rewrite: reserving('sessions') };
+    client.forwardChanged(session, incoming, {}, options);
   } else if (client.virtual.owns(targetId)) {
-    if (params['flatten'] === true) client.forward(session, incoming);
+    if (params['flatten'] === true) client.forward(session, incoming, reserving('sessions'));
     else flatOnly(session, incoming);
   } else if (isIdLike(targetId)) {
     forwardMasked(session, incoming, params, 'targetId', targetId);
   } else client.forward(session, incoming);
+};
+
+const attachToBrowserTarget: Rule = (session, incoming) => {
+  session.client.forward(session, incoming, reserving('sessions'));
 };
 
 const detachFromTarget: Rule = (session, incoming) => {
@@ -78,7 +84,10 @@ const setAutoAttach: Rule = (session, incoming) => {
     // Below a target Chrome attaches only to what belongs to it.
     client.forward(session, incoming);
   } else if (autoAttach) {
-    startAutoAttach(session, id, filter, waitForDebuggerOnStart);
+    const { host, limits } = client.virtual;
+    const isFull = !session.autoAttach && host.autoAttachCount(client.virtual) >= limits.autoAttach;
+    if (isFull) refuseOver(session, incoming, 'autoAttach', limits.autoAttach);
+    else startAutoAttach(session, id, filter, waitForDebuggerOnStart);
   } else {
     stopAutoAttach(session);
     client.reply(session, id, {});
@@ -149,7 +158,8 @@ const runIfWaitingForDebugger: Rule = (session, incoming) => {
 
 export const attachRules: Record<string, Rule> = {
   'Runtime.runIfWaitingForDebugger': runIfWaitingForDebugger,
-  'Target.attachToTarget': attachToTarget,
+  'Target.attachToBrowserTarget': limited('sessions', attachToBrowserTarget),
+  'Target.attachToTarget': limited('sessions', attachToTarget),
   'Target.detachFromTarget': detachFromTarget,
   'Target.setDiscoverTargets': setDiscoverTargets,
   'Target.setAutoAttach': setAutoAttach,

@@ -1,4 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
+import { limited, reserving } from './limited.js';
 import { attachRules } from './rules-attach.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, refuse, type Rule } from './rule.js';
 import type { ParsedReply, Rewrite } from './virtual-client.js';
@@ -31,10 +32,11 @@ const createBrowserContext: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { host, rootId } = client.virtual;
   const holder = params['disposeOnDetach'] === true ? session.id : rootId;
-  const rewrite = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
+  const add = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
     host.addContext(result.browserContextId, client.virtual, holder);
     return result;
   });
+  const rewrite = reserving('contexts', add);
   client.forwardChanged(session, incoming, { ...params, disposeOnDetach: true }, { to: holder, rewrite });
 };
 
@@ -99,10 +101,10 @@ const getTargetInfo: Rule = (session, incoming) => {
 
 export const targetRules: Record<string, Rule> = {
   ...attachRules,
-  'Target.createBrowserContext': createBrowserContext,
+  'Target.createBrowserContext': limited('contexts', createBrowserContext),
   'Target.getBrowserContexts': getBrowserContexts,
   'Target.disposeBrowserContext': disposeBrowserContext,
-  'Target.createTarget': inContext('every session'),
+  'Target.createTarget': limited('targets', inContext('every session', reserving('targets'))),
   'Target.closeTarget': guarded('targetId'),
   'Target.activateTarget': guarded('targetId'),
   'Target.getTargets': getTargets,

@@ -75,10 +75,12 @@ export class VirtualHost implements EventSink {
 
   addContext(contextId: string, owner: VirtualBrowser, holder: string): void {
     this.#contexts.set(contextId, { owner, holder });
+    if (contextId !== owner.defaultContextId) owner.quota.added('contexts');
   }
 
   removeContext(contextId: string): void {
-    this.#contexts.delete(contextId);
+    const owner = this.#contexts.get(contextId)?.owner;
+    if (this.#contexts.delete(contextId)) owner?.quota.removed('contexts');
   }
 
   ownsContext(virtual: VirtualBrowser, contextId: unknown): boolean {
@@ -91,7 +93,7 @@ export class VirtualHost implements EventSink {
 
   /** The contexts that vanish with a browser-level session of Chrome's. */
   forgetContextsHeldBy(holder: string): void {
-    for (const [id, context] of this.#contexts) if (context.holder === holder) this.#contexts.delete(id);
+    for (const [id, context] of this.#contexts) if (context.holder === holder) this.removeContext(id);
   }
 
   // Targets
@@ -130,6 +132,7 @@ export class VirtualHost implements EventSink {
 
   addSession(session: ClientSession): void {
     this.#sessions.set(session.id, session);
+    session.client.virtual.quota.added('sessions');
     this.upstream.route(session.id, session);
     const record = this.#targets.get(session.targetId);
     if (record && record.sessions++ === 0) record.owner.targetChanged(record);
@@ -138,6 +141,7 @@ export class VirtualHost implements EventSink {
   /** Forgets a session with all below it; Chrome says nothing of those. */
   removeSession(session: ClientSession): void {
     if (!this.#sessions.delete(session.id)) return;
+    session.client.virtual.quota.removed('sessions');
     // What a shared root holds would stay: the root outlives the client. Ended contexts take theirs along.
     const { autoAttach } = session;
     const held = autoAttach && !session.client.virtual.ended ? [...autoAttach.sessions.values()] : [];
@@ -160,6 +164,12 @@ export class VirtualHost implements EventSink {
     }
     this.removeSession(session);
     session.parent?.emit('Target.detachedFromTarget', event);
+  }
+
+  /** How many sessions of a virtual browser auto-attach by such roots. */
+  autoAttachCount(virtual: VirtualBrowser): number {
+    const roots = [...this.#roots.tab, ...this.#roots.page];
+    return roots.reduce((count, root) => count + (root.isFree(virtual) ? 0 : 1), 0);
   }
 
   /** A root that no client of this virtual browser uses yet; the first pair is always there. */
@@ -214,7 +224,10 @@ export class VirtualHost implements EventSink {
     if (!owner) return;
     const record: TargetRecord = { owner, info, sessions: 0 };
     this.#targets.set(info.targetId, record);
+    const isOver = info.type === 'page' && !owner.quota.added('targets');
     owner.targetCreated(record);
+    // What a page opened by itself: there is no command that could be refused.
+    if (isOver) this.upstream.call('Target.closeTarget', { targetId: info.targetId }, owner.rootId);
   }
 
   #announceSoon(record: TargetRecord): void {
@@ -235,6 +248,7 @@ export class VirtualHost implements EventSink {
     const record = this.#targets.get(targetId);
     if (!record) return;
     this.#targets.delete(targetId);
+    if (record.info.type === 'page') record.owner.quota.removed('targets');
     record.owner.targetDestroyed(targetId);
   }
 
