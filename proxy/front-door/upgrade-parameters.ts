@@ -4,7 +4,7 @@ import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
 /** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
 export type UpgradeParameters = Pick<
   Admission,
-  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'labels'
+  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'timeout' | 'priority' | 'labels'
 >;
 
 /** Reads a parameter's text, or throws with what it may be. */
@@ -26,6 +26,15 @@ const duration: Reader<number> = (name, text) => {
   throw bad(name, text, `a number of milliseconds from 0 to ${LONGEST_WAIT}`);
 };
 
+/** A life that this cdpmux allows. */
+const atMost = (lifetime: number): Reader<number> => {
+  return (name, text) => {
+    const value = duration(name, text);
+    if (value <= lifetime) return value;
+    throw bad(name, text, `at most ${lifetime} ms, which limits.lifetime allows; 0 for just that`);
+  };
+};
+
 const priority: Reader<Priority> = (name, text) => {
   if (text === 'low' || text === 'normal' || text === 'high' || text === 'critical') return text;
   throw bad(name, text, 'low, normal, high or critical');
@@ -44,7 +53,12 @@ const later = (only: string): Reader<void> => {
 };
 
 /** Reads the parameters of DESIGN's table; throws BAD_PARAMETER naming parameter, value and range. Unknown ones pass. */
-export function readParameters(query: string, headers: IncomingHttpHeaders): UpgradeParameters {
+export function readParameters(
+  query: string,
+  headers: IncomingHttpHeaders,
+  /** Longest life that may be asked for, ms; 0 for any. */
+  lifetime = 0,
+): UpgradeParameters {
   const given = collect(query, headers);
   const read = <T>(name: string, reader: Reader<T>): T | undefined => {
     const value = given.get(name.toLowerCase());
@@ -52,11 +66,11 @@ export function readParameters(query: string, headers: IncomingHttpHeaders): Upg
   };
   read('mode', later('shared'));
   read('keepAlive', later('0'));
-  read('timeout', later('0'));
   read('launch', later('{}'));
   const proxyServer = read('proxyServer', text);
   const proxyBypassList = read('proxyBypassList', text);
   const queueTimeout = read('queueTimeout', duration);
+  const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
   return {
     initialPage: read('initialPage', boolean) ?? true,
     priority: read('priority', priority) ?? 'normal',
@@ -64,6 +78,7 @@ export function readParameters(query: string, headers: IncomingHttpHeaders): Upg
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(queueTimeout !== undefined && { queueTimeout }),
+    ...(timeout !== undefined && { timeout }),
   };
 }
 

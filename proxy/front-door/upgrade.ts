@@ -1,13 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CdpmuxError, everybody, type Admission, type Mux, type Seat } from '../../src/index.js';
-import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
+import {
+  CdpmuxError,
+  everybody,
+  type Admission,
+  type Mux,
+  type PerSecond,
+  type Seat,
+} from '../../src/index.js';
+import { ClientSocket, explainingWebSocket } from './client-socket.js';
 import { checkHost, checkOrigin } from './guards.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
 import { decode, readPath } from './request-path.js';
 import { readParameters } from './upgrade-parameters.js';
+import { UpgradeRate } from './upgrade-rate.js';
 
 /** Bytes that a client may send before it was let in; none of the known ones sends any. */
 const EARLY_BYTES = 64 * 1024;
@@ -16,7 +24,12 @@ const EARLY_BYTES = 64 * 1024;
 export interface UpgradeOptions {
   readonly mux: Mux;
   readonly allowedHosts: readonly string[];
-  readonly limits: { readonly message: number; readonly clientBuffer: number };
+  readonly limits: {
+    readonly message: number;
+    readonly clientBuffer: number;
+    readonly upgradesPerSecond: PerSecond;
+    readonly lifetime: number;
+  };
   readonly log: Log;
 }
 
@@ -24,14 +37,18 @@ export interface UpgradeOptions {
 export class UpgradeHandler {
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
+  readonly #rate: UpgradeRate;
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
+    this.#rate = new UpgradeRate(options.limits.upgradesPerSecond);
     this.#server = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
       maxPayload: options.limits.message,
-      WebSocket: ExplainingWebSocket,
+      WebSocket: explainingWebSocket(options.limits.message),
+      // it would answer for one who never reads, without end
+      autoPong: false,
     });
   }
 
@@ -61,10 +78,12 @@ export class UpgradeHandler {
     checkOrigin(request);
     const { path, name, query } = readPath(request.url ?? '/');
     const { traceparent } = request.headers;
+    const tenant = everybody;
+    this.#rate.check(tenant, request.socket.remoteAddress);
     return {
-      tenant: everybody,
+      tenant,
       path: addressOf(path, name),
-      ...readParameters(query, request.headers),
+      ...readParameters(query, request.headers, this.#options.limits.lifetime),
       urlPath: path,
       ...(typeof traceparent === 'string' && { traceparent }),
       signal,
@@ -91,6 +110,10 @@ export class UpgradeHandler {
         log('error', 'a message could not be handled', { error: String((error as Error).stack) });
         downstream.close(1011, 'internal error: see the log of cdpmux');
       }
+    });
+    socket.on('ping', (data: Buffer) => {
+      downstream.pong(data);
+      client.onPing();
     });
     socket.on('close', () => client.onClose());
     socket.on('error', (error) => log('info', 'client socket', { error: error.message }));
