@@ -17,10 +17,16 @@ export interface RunningCdpmux {
 }
 
 /** Starts the built command line with room for everybody in one Chrome; `cpuProfDir` has it write a CPU profile at its end. */
-export async function startCdpmux(executable: ChromeExecutable, cpuProfDir?: string): Promise<RunningCdpmux> {
+export async function startCdpmux(
+  executable: ChromeExecutable,
+  {
+    cpuProfDir,
+    settings: more = [],
+  }: { readonly cpuProfDir?: string | undefined; readonly settings?: readonly string[] } = {},
+): Promise<RunningCdpmux> {
   const main = join(projectRoot, 'dist/proxy/main.js');
   if (!existsSync(main)) throw new Error('cdpmux is not built: npm run build');
-  const settings = ['browsers.virtualPerBrowser=1000', 'browsers.min=1', 'browsers.max=1'];
+  const settings = ['browsers.virtualPerBrowser=1000', 'browsers.min=1', 'browsers.max=1', ...more];
   const child = spawn(
     process.execPath,
     [

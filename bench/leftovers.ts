@@ -120,7 +120,8 @@ async function settle(mux: Mux, truth: TruthTeller): Promise<Moment> {
   return { chrome: await truth.ask(), cdpmux: mux.stats(), timers, heapMb: await heapAfterCollection() };
 }
 
-async function heapAfterCollection(): Promise<number> {
+/** JS heap of this process after a garbage collection, MB. */
+export async function heapAfterCollection(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   // a finalizer may free what only the next collection takes

@@ -95,7 +95,7 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
   const machine = `Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${(loadavg()[0] ?? 0).toFixed(1)}`;
   console.log(`cdpmux against a direct Chrome, in turns, on ${where} (${executable.path}), ${machine}\n`);
   if (flags.suites.includes('wire') || flags.suites.includes('session')) {
-    const cdpmux = await startCdpmux(executable, flags.cpuProf);
+    const cdpmux = await startCdpmux(executable, { cpuProfDir: flags.cpuProf });
     const closeCdpmux = closers.add(() => cdpmux.close());
     const urls = { directUrl: direct.wsUrl, cdpmuxUrl: cdpmux.wsUrl };
     if (flags.suites.includes('wire')) {

@@ -46,6 +46,7 @@ export class Service {
       tmpDir,
       browsers,
       queue,
+      limits,
       ...(egress && { egress }),
     });
     const access = new Access(rulesOf(config), config.policy.trust);

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'ENDED'
   | 'OVER_QUOTA'
+  | 'LIMIT'
   | 'QUEUE_FULL'
   | 'QUEUE_TIMEOUT'
   | 'CLOSING'

@@ -27,7 +27,19 @@ describe('defaults', () => {
       listen: { host: '127.0.0.1', port: 9222, allowedHosts: [], insecure: false },
       browsers: { min: 1, max: 20, kind: 'auto', virtualPerBrowser: 25, upstreams: [] },
       queue: { maxLength: 100, timeout: 30_000 },
-      limits: { message: 64 * MiB, clientBuffer: 256 * MiB },
+      limits: {
+        message: 64 * MiB,
+        clientBuffer: 256 * MiB,
+        pending: 10_000,
+        targets: 100,
+        contexts: 100,
+        sessions: 2_000,
+        autoAttach: 16,
+        commandsPerSecond: 'auto',
+        upgradesPerSecond: 'auto',
+        idle: 0,
+        lifetime: 0,
+      },
       admin: { host: '127.0.0.1' },
     });
   });

@@ -21,11 +21,12 @@ describe('the parameters of an upgrade', () => {
 
   it('come from the query', () => {
     const query =
-      'initialPage=false&priority=high&queueTimeout=250&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&label.team=red';
+      'initialPage=false&priority=high&queueTimeout=250&timeout=60000&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&label.team=red';
     expect(readParameters(query, {})).toEqual({
       initialPage: false,
       priority: 'high',
       queueTimeout: 250,
+      timeout: 60_000,
       proxyServer: 'http://p:1',
       proxyBypassList: '*.a',
       labels: { team: 'red' },
@@ -53,6 +54,7 @@ describe('the parameters of an upgrade', () => {
     ['queueTimeout', '86400001', 'a number of milliseconds from 0 to 86400000'],
     ['queueTimeout', '1e3', 'a number of milliseconds from 0 to 86400000'],
     ['queueTimeout', '', 'a number of milliseconds from 0 to 86400000'],
+    ['timeout', '86400001', 'a number of milliseconds from 0 to 86400000'],
     ['proxyServer', '', 'a text of 1 to 4096 characters'],
     ['mode', 'exclusive', 'shared: anything else is not available yet'],
     ['keepAlive', '1000', '0: anything else is not available yet'],
@@ -68,6 +70,14 @@ describe('the parameters of an upgrade', () => {
     );
     if (parameter.includes(' ')) return;
     expect(refusal('', { [`x-cdpmux-${parameter.toLowerCase()}`]: value })).toMatchObject(expected);
+  });
+
+  it('ask for no longer life than the one that is allowed', () => {
+    expect(readParameters('timeout=5000', {}, undefined, 5_000).timeout).toBe(5_000);
+    expect(readParameters('timeout=5001', {}).timeout).toBe(5_001);
+    expect(() => readParameters('timeout=5001', {}, undefined, 5_000)).toThrow(
+      /timeout has the value "5001"; it takes at most 5000 ms, which limits\.lifetime allows/,
+    );
   });
 
   it('have at most 16 labels', () => {

@@ -26,6 +26,12 @@ export function integer(min: number, max: number, note = '') {
   return leaf(numeric.pipe(z.int().min(min).max(max)), `whole number, ${min} to ${max}${note}`);
 }
 
+/** How many per second at most: a whole number, 0 for no limit, or `auto`. */
+export function perSecond(max: number) {
+  const number = numeric.pipe(z.int().min(0).max(max));
+  return leaf(z.union([z.literal('auto'), number]), `auto, or a whole number, 0 (no limit) to ${max}`);
+}
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `1500`, `'1500'`, `'30s'`, `'1.5m'`; undefined for anything else. */

@@ -11,6 +11,7 @@ import {
   integer,
   ipAddress,
   origins,
+  perSecond,
   text,
   url,
   urls,
@@ -18,6 +19,7 @@ import {
 import { tokens, type Detail } from './tokens.js';
 
 const MiB = 1024 * 1024;
+const WEEK = 7 * 24 * 60 * 60 * 1000;
 
 /**
  * Every setting with its default and range. Only what does something is here, so that nobody relies on a setting that
@@ -60,6 +62,16 @@ export const configSchema = z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
     message: bytes(1024, 100 * MiB - 1024).default(64 * MiB),
     clientBuffer: bytes(MiB, 4096 * MiB).default(256 * MiB),
+    pending: integer(1, 1_000_000).default(10_000),
+    targets: integer(1, 100_000).default(100),
+    contexts: integer(0, 100_000).default(100),
+    sessions: integer(1, 1_000_000).default(2_000),
+    autoAttach: integer(1, 1_000).default(16),
+    // auto: none for who is trusted like this machine, and for others what keeps their neighbours quick
+    commandsPerSecond: perSecond(1_000_000).default('auto'),
+    upgradesPerSecond: perSecond(10_000).default('auto'),
+    idle: duration(0, WEEK, '0 (no limit) to 168h').default(0),
+    lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
   }),
   policy: z.strictObject({
     // by default local without tokens, tenant with them

@@ -15,14 +15,16 @@ const reasons: Readonly<Record<number, string>> = {
   1003: 'data of a kind that is not taken',
   1007: 'a text message that is not UTF-8',
   1008: 'a message in too many pieces',
-  1009: 'message too large: send less at once, or raise limits.message',
 };
 
-/** The WebSocket of a client: where `ws` closes because of what came, it gives a code only. */
-export class ExplainingWebSocket extends WebSocket {
-  override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? reasons[code ?? 0]);
-  }
+/** The WebSocket of clients whose messages may have so many bytes: where `ws` closes, it gives a code only. */
+export function explainingWebSocket(largest: number): typeof WebSocket {
+  const tooLarge = `message too large: send at most ${largest} bytes at once, or raise limits.message`;
+  return class extends WebSocket {
+    override close(code?: number, reason?: string | Buffer): void {
+      super.close(code, reason ?? (code === 1009 ? tooLarge : reasons[code ?? 0]));
+    }
+  };
 }
 
 /**
@@ -62,6 +64,13 @@ export class ClientSocket implements Downstream {
     this.#socket.terminate();
   }
 
+  /** Answers a ping; what waits for a client that pings and does not read has the same cap as messages. */
+  pong(data: Buffer): void {
+    if (this.#state === 'closing' || this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.pong(data, false);
+    this.#checkCap();
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -80,9 +89,12 @@ export class ClientSocket implements Downstream {
     let from = 0;
     while (from < waiting.length) from = this.#write(waiting, from);
     this.#stream.uncork();
-    if (this.#stream.writableLength > this.#cap) {
-      this.close(1013, `too slow: over ${this.#cap} bytes wait to be read (limits.clientBuffer)`);
-    }
+    this.#checkCap();
+  }
+
+  #checkCap(): void {
+    if (this.#stream.writableLength <= this.#cap) return;
+    this.close(1013, `too slow: over ${this.#cap} bytes wait to be read (raise limits.clientBuffer)`);
   }
 
   /** Writes one large frame, or as many small ones as follow each other; gives the index of the next. */

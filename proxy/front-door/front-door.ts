@@ -3,7 +3,7 @@ import { createServer, ServerResponse, type IncomingMessage, type Server } from 
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Mux } from '../../src/index.js';
+import type { Mux, PerSecond } from '../../src/index.js';
 import { CdpmuxError } from '../../src/index.js';
 import type { Access } from '../auth/access.js';
 import type { Tls } from '../config.js';
@@ -41,6 +41,10 @@ export interface FrontDoorOptions extends OperatorOptions {
     readonly message: number;
     /** Bytes that may wait for a client that does not read. */
     readonly clientBuffer: number;
+    /** WebSocket upgrades per second of each tenant or address; 0 for no limit. */
+    readonly upgradesPerSecond: PerSecond;
+    /** Longest life of a virtual browser, ms, which a client may shorten; 0 for no limit. */
+    readonly lifetime: number;
   };
   /** A second address that answers only `/healthz`, `/readyz` and `/metrics`. */
   readonly admin?: { readonly host: string; readonly port: number };

@@ -10,6 +10,7 @@ const statusOf: Record<ErrorCode, number> = {
   NOT_FOUND: 404,
   ENDED: 404,
   OVER_QUOTA: 429,
+  LIMIT: 429,
   QUEUE_FULL: 503,
   QUEUE_TIMEOUT: 503,
   CLOSING: 503,
@@ -42,7 +43,9 @@ function refusalOf(error: unknown): Refusal {
     headers: {
       'content-type': 'application/json; charset=UTF-8',
       ...(status === 401 && { 'www-authenticate': 'Bearer realm="cdpmux"' }),
-      ...((status === 503 || status === 429) && { 'retry-after': String(RETRY_AFTER) }),
+      ...((status === 503 || status === 429) && {
+        'retry-after': (known && error.details?.['retryAfter']) || String(RETRY_AFTER),
+      }),
     },
     body: `${JSON.stringify({ error: body })}\n`,
   };

@@ -6,7 +6,7 @@ import type { Mode } from '../config.js';
 /** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
 export type UpgradeParameters = Pick<
   Admission,
-  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'priority' | 'labels'
+  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'timeout' | 'priority' | 'labels'
 >;
 
 /** Reads a parameter's text, or throws with what it may be. */
@@ -26,6 +26,15 @@ const duration: Reader<number> = (name, text) => {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= LONGEST_WAIT) return value;
   throw bad(name, text, `a number of milliseconds from 0 to ${LONGEST_WAIT}`);
+};
+
+/** A life that this cdpmux allows. */
+const atMost = (lifetime: number): Reader<number> => {
+  return (name, text) => {
+    const value = duration(name, text);
+    if (value <= lifetime) return value;
+    throw bad(name, text, `at most ${lifetime} ms, which limits.lifetime allows; 0 for just that`);
+  };
 };
 
 const priority: Reader<Priority> = (name, text) => {
@@ -58,6 +67,8 @@ export function readParameters(
   query: string,
   headers: IncomingHttpHeaders,
   allowance?: Allowance,
+  /** Longest life that may be asked for, ms; 0 for any. */
+  lifetime = 0,
 ): UpgradeParameters {
   const given = collect(query, headers);
   const read = <T>(name: string, reader: Reader<T>): T | undefined => {
@@ -67,12 +78,12 @@ export function readParameters(
   if (allowance) mustAllowMode(allowance, read('mode', mode) ?? 'shared');
   read('mode', later('shared'));
   read('keepAlive', later('0'));
-  read('timeout', later('0'));
   read('launch', later('{}'));
   const proxyServer = read('proxyServer', text);
   const proxyBypassList = read('proxyBypassList', text);
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
+  const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
   return {
     initialPage: read('initialPage', boolean) ?? true,
     priority: allowance ? allowedPriority(allowance, asked) : (asked ?? 'normal'),
@@ -80,6 +91,7 @@ export function readParameters(
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(queueTimeout !== undefined && { queueTimeout }),
+    ...(timeout !== undefined && { timeout }),
   };
 }
 

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CdpmuxError, type Admission, type Mux, type Seat } from '../../src/index.js';
+import { CdpmuxError, type Admission, type Mux, type PerSecond, type Seat } from '../../src/index.js';
 import { turnAway, type Access } from '../auth/access.js';
-import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
+import { ClientSocket, explainingWebSocket } from './client-socket.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
 import { decode, readPath } from './request-path.js';
 import { readParameters } from './upgrade-parameters.js';
+import { UpgradeRate } from './upgrade-rate.js';
 
 /** Bytes that a client may send before it was let in; none of the known ones sends any. */
 const EARLY_BYTES = 64 * 1024;
@@ -16,7 +17,12 @@ const EARLY_BYTES = 64 * 1024;
 export interface UpgradeOptions {
   readonly mux: Mux;
   readonly access: Access;
-  readonly limits: { readonly message: number; readonly clientBuffer: number };
+  readonly limits: {
+    readonly message: number;
+    readonly clientBuffer: number;
+    readonly upgradesPerSecond: PerSecond;
+    readonly lifetime: number;
+  };
   readonly log: Log;
 }
 
@@ -24,14 +30,18 @@ export interface UpgradeOptions {
 export class UpgradeHandler {
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
+  readonly #rate: UpgradeRate;
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
+    this.#rate = new UpgradeRate(options.limits.upgradesPerSecond);
     this.#server = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
       maxPayload: options.limits.message,
-      WebSocket: ExplainingWebSocket,
+      WebSocket: explainingWebSocket(options.limits.message),
+      // it would answer for one who never reads, without end
+      autoPong: false,
     });
   }
 
@@ -64,11 +74,12 @@ export class UpgradeHandler {
     const guest = this.#options.access.identifyUpgrade(request);
     const { path, name, query } = readPath(guest.url);
     const { traceparent } = request.headers;
+    this.#rate.check(guest.tenant, request.socket.remoteAddress);
     return {
       tenant: guest.tenant,
       ...(guest.quota && { quota: guest.quota }),
       path: addressOf(path, name),
-      ...readParameters(query, request.headers, guest),
+      ...readParameters(query, request.headers, guest, this.#options.limits.lifetime),
       urlPath: path,
       ...(typeof traceparent === 'string' && { traceparent }),
       signal,
@@ -95,6 +106,10 @@ export class UpgradeHandler {
         log('error', 'a message could not be handled', { error: String((error as Error).stack) });
         downstream.close(1011, 'internal error: see the log of cdpmux');
       }
+    });
+    socket.on('ping', (data: Buffer) => {
+      downstream.pong(data);
+      client.onPing();
     });
     socket.on('close', () => client.onClose());
     socket.on('error', (error) => log('info', 'client socket', { error: error.message }));

@@ -13,6 +13,7 @@ import type { Hooks, OpenBrowser } from './directory.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
 import { Quotas } from './quotas.js';
+import { TenantRates } from './rate-limit.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 import type {
@@ -31,6 +32,9 @@ const DEFAULT_NAME = 'default';
 /** How long a lost Chrome's processes may take to end, ms. */
 const REAP_DEADLINE = 2_000;
 
+/** What `limits.commandsPerSecond` is for strangers where it is `auto`: beside one that floods, all others stay quick. */
+const STRANGERS_RATE = 2_000;
+
 /** From the one that waits longest. */
 const priorities: readonly Priority[] = ['low', 'normal', 'high', 'critical'];
 
@@ -39,7 +43,7 @@ type State = 'new' | 'ready' | 'closing';
 /** What a virtual browser is opened with, beside its id. */
 type OpenRequest = Pick<
   Admission,
-  keyof Caller | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'signal'
+  keyof Caller | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'timeout' | 'signal'
 >;
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
@@ -49,6 +53,7 @@ export class Mux {
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
+  readonly #rates: TenantRates;
   #executable: ChromeExecutable | undefined;
   #state: State = 'new';
   /** Chromes whose connection is gone and whose processes are being ended. */
@@ -69,6 +74,7 @@ export class Mux {
         timeout: options.queue.timeout,
       },
     );
+    this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#metrics = new Metrics(() => this.#snapshot());
   }
 
@@ -111,7 +117,8 @@ export class Mux {
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
-    return new ClientSeat(virtual, prepared, request, this.#metrics);
+    const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
+    return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
   }
 
   /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
@@ -242,9 +249,11 @@ export class Mux {
       proxyServer,
       proxyBypassList,
       queueTimeout,
+      timeout = 0,
       priority = 'normal',
       signal,
     } = request;
+    const { limits } = this.#options;
     const entry = this.#quotas.enter(tenant, quota, this.#pool.full);
     const lease = await this.#pool
       .acquire(signal, queueTimeout, priorities.indexOf(priority))
@@ -263,6 +272,8 @@ export class Mux {
       return await lease.resource.host.open({
         id,
         tenant,
+        limits,
+        lifetime: shortest(limits.lifetime, timeout),
         initialPage,
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
@@ -327,4 +338,9 @@ export class Mux {
       pendingCommands,
     };
   }
+}
+
+/** The shorter of two times, of which 0 is none. */
+function shortest(one: number, other: number): number {
+  return one === 0 || other === 0 ? one + other : Math.min(one, other);
 }

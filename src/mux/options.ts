@@ -1,5 +1,7 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
+import type { VirtualLimits } from '../virtual/limits.js';
+import type { PerSecond } from './rate-limit.js';
 
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
@@ -27,4 +29,12 @@ export interface MuxOptions {
   };
   /** Looks at what goes out of virtual browsers; without it all goes out freely. */
   readonly egress?: Egress;
+  readonly limits: VirtualLimits & {
+    /** Commands per second of each tenant; more wait in their sockets. 0 for no limit. */
+    readonly commandsPerSecond: PerSecond;
+    /** A client with no CDP frame either way for so long is closed, ms; 0 for no limit. */
+    readonly idle: number;
+    /** Longest life of a virtual browser, ms; 0 for no limit. */
+    readonly lifetime: number;
+  };
 }

@@ -4,10 +4,22 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { PreparedClient, VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { ClientLink, VirtualClient } from '../virtual/virtual-client.js';
 import { CdpmuxError } from '../errors.js';
+import type { RateLimit } from './rate-limit.js';
+import { Throttle } from './throttle.js';
+import { TimeLimits } from './time-limits.js';
+import { CHROME_IS_BEHIND, HELD, Valve } from './valve.js';
 import type { Admission, Client, Downstream, Seat } from './types.js';
 
 /** Bytes that may wait for Chrome to read before the client that sends them is not read any more. */
 const UPSTREAM_BACKLOG = 16 * 1024 * 1024;
+
+/** What holds one client back, beside what its virtual browser may have. */
+export interface ClientLimits {
+  /** Its tenant's, which all clients of that tenant share; undefined for none. */
+  readonly rate: RateLimit | undefined;
+  /** Longest time without a CDP frame, ms; 0 for no limit. */
+  readonly idle: number;
+}
 
 /** The place of one client that was admitted. */
 export class ClientSeat implements Seat {
@@ -16,14 +28,22 @@ export class ClientSeat implements Seat {
   readonly #prepared: PreparedClient;
   readonly #request: Admission;
   readonly #metrics: Metrics;
+  readonly #limits: ClientLimits;
   #state: 'free' | 'used' = 'free';
 
-  constructor(virtual: VirtualBrowser, prepared: PreparedClient, request: Admission, metrics: Metrics) {
+  constructor(
+    virtual: VirtualBrowser,
+    prepared: PreparedClient,
+    request: Admission,
+    metrics: Metrics,
+    limits: ClientLimits,
+  ) {
     this.virtualBrowserId = virtual.id;
     this.#virtual = virtual;
     this.#prepared = prepared;
     this.#request = request;
     this.#metrics = metrics;
+    this.#limits = limits;
   }
 
   attach(downstream: Downstream): Client {
@@ -33,9 +53,22 @@ export class ClientSeat implements Seat {
       { virtualBrowserId: this.virtualBrowserId, path: urlPath, labels },
       traceparent,
     );
-    const link = new Link(downstream, this.#metrics);
+    const { idle, rate } = this.#limits;
+    const valve = new Valve(downstream);
+    const times = new TimeLimits({ idle, timeout: this.#request.timeout ?? 0 }, (reason) =>
+      client.end(4408, reason),
+    );
+    const link = new Link(downstream, valve, times, this.#metrics);
     const client = this.#virtual.attach(this.#prepared, link, trace);
-    return new SeatedClient(client, downstream, this.#virtual.host.upstream, this.#metrics);
+    const throttle = rate && new Throttle(rate, valve);
+    return new SeatedClient({
+      client,
+      valve,
+      times,
+      throttle,
+      upstream: this.#virtual.host.upstream,
+      metrics: this.#metrics,
+    });
   }
 
   release(): void {
@@ -52,20 +85,33 @@ export class ClientSeat implements Seat {
 /** The way to the client's socket, counted. */
 class Link implements ClientLink {
   readonly #downstream: Downstream;
+  readonly #valve: Valve;
+  readonly #times: TimeLimits;
   readonly #metrics: Metrics;
 
-  constructor(downstream: Downstream, metrics: Metrics) {
+  constructor(downstream: Downstream, valve: Valve, times: TimeLimits, metrics: Metrics) {
     this.#downstream = downstream;
+    this.#valve = valve;
+    this.#times = times;
     this.#metrics = metrics;
   }
 
   send(message: Buffer): void {
+    this.#times.active = true;
     this.#metrics.countBytes(0, message.length);
     this.#downstream.send(message);
   }
 
   close(code: number, reason: string): void {
     this.#downstream.close(code, reason);
+  }
+
+  pause(): void {
+    this.#valve.shut(HELD);
+  }
+
+  resume(): void {
+    this.#valve.open(HELD);
   }
 
   terminate(): void {
@@ -77,36 +123,55 @@ class Link implements ClientLink {
   }
 }
 
-/** The way from the client's socket, counted, and stopped while Chrome does not keep up. */
+/** What joins a client's socket to its client. */
+interface Joined {
+  readonly client: VirtualClient;
+  readonly valve: Valve;
+  readonly times: TimeLimits;
+  readonly throttle: Throttle | undefined;
+  readonly upstream: Upstream;
+  readonly metrics: Metrics;
+}
+
+/** The way from the client's socket, counted, and stopped while Chrome or the client's rate does not keep up. */
 class SeatedClient implements Client {
   readonly #client: VirtualClient;
-  readonly #downstream: Downstream;
+  readonly #valve: Valve;
+  readonly #times: TimeLimits;
+  readonly #throttle: Throttle | undefined;
   readonly #upstream: Upstream;
   readonly #metrics: Metrics;
-  #state: 'reading' | 'paused' = 'reading';
 
-  constructor(client: VirtualClient, downstream: Downstream, upstream: Upstream, metrics: Metrics) {
+  constructor({ client, valve, times, throttle, upstream, metrics }: Joined) {
     this.#client = client;
-    this.#downstream = downstream;
+    this.#valve = valve;
+    this.#times = times;
+    this.#throttle = throttle;
     this.#upstream = upstream;
     this.#metrics = metrics;
   }
 
   onMessage(frame: Buffer, isBinary: boolean): void {
+    this.#times.active = true;
     this.#metrics.countBytes(frame.length, 0);
     this.#client.onMessage(frame, isBinary);
-    if (this.#upstream.backlog <= UPSTREAM_BACKLOG || this.#state === 'paused') return;
-    this.#state = 'paused';
-    this.#downstream.pause();
+    this.#throttle?.count(frame.length);
+    if (this.#upstream.backlog <= UPSTREAM_BACKLOG || this.#valve.isShutFor(CHROME_IS_BEHIND)) return;
+    this.#valve.shut(CHROME_IS_BEHIND);
     this.#upstream.onceDrained(this.#onDrained);
   }
 
+  onPing(): void {
+    this.#throttle?.count(0);
+  }
+
   onClose(): void {
+    this.#times.close();
+    this.#throttle?.close();
     this.#client.onClose();
   }
 
   #onDrained = (): void => {
-    this.#state = 'reading';
-    this.#downstream.resume();
+    this.#valve.open(CHROME_IS_BEHIND);
   };
 }

@@ -26,6 +26,8 @@ export interface Admission extends Caller {
   readonly proxyBypassList?: string;
   /** Longest wait for a place, ms; 0 does not wait. */
   readonly queueTimeout?: number;
+  /** Longest life of the virtual browser that it opens, and of this client, ms; 0 for no end of its own. */
+  readonly timeout?: number;
   readonly labels: Readonly<Record<string, string>>;
   /** The upgrade's path without its query, for traces. */
   readonly urlPath?: string;
@@ -49,7 +51,7 @@ export interface Downstream {
   send(message: Buffer): void;
   /** Closes with a WebSocket close code and a reason of at most 123 bytes. */
   close(code: number, reason: string): void;
-  /** Stops reading from the client until `resume`: Chrome does not keep up. */
+  /** Stops reading from the client until `resume`: it is too fast. */
   pause(): void;
   resume(): void;
   /** Drops the connection without a closing handshake, as Chrome does on a binary frame. */
@@ -59,6 +61,8 @@ export interface Downstream {
 /** One attached client; the socket calls these. */
 export interface Client {
   onMessage(frame: Buffer, isBinary: boolean): void;
+  /** A ping, which the socket answers itself. */
+  onPing(): void;
   onClose(): void;
 }
 

@@ -2,6 +2,7 @@ import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
 import type { ClientSession } from './client-session.js';
 import type { ContextProxy, EgressGate } from './egress.js';
+import { reserving } from './limited.js';
 import type { Unchecked } from './rule.js';
 import type { NamedCommand, ParsedReply } from './virtual-client.js';
 
@@ -48,13 +49,14 @@ function send(
 ): void {
   const { client } = session;
   const { host } = client.virtual;
-  const rewrite = (reply: ParsedReply): ParsedReply => {
+  const add = (reply: ParsedReply): ParsedReply => {
     const result = reply.result as Protocol.Target.CreateBrowserContextResponse | undefined;
     if (result) host.addContext(result.browserContextId, client.virtual, holder, proxy.release);
     else proxy.release();
     return reply;
   };
   const { proxyServer, proxyBypassList } = proxy;
+  const rewrite = reserving('contexts', add);
   client.forwardChanged(
     session,
     { scan },

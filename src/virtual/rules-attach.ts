@@ -3,6 +3,7 @@ import { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import { Discovery } from './discovery.js';
 import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
+import { limited, refuseOver, reserving } from './limited.js';
 import { forwardMasked, guarded, isIdLike, objectParams, type Rule, type Unchecked } from './rule.js';
 import { refuse } from './rules-refused.js';
 import { letGo } from './let-go.js';
@@ -18,13 +19,18 @@ const attachToTarget: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { targetId } = params;
   if (targetId === client.virtual.id && session.isBrowser) {
-    client.forwardChanged(session, incoming, {}, { method: 'Target.attachToBrowserTarget' });
+    const options = { method: 'Target.attachToBrowserTarget', rewrite: reserving('sessions') };
+    client.forwardChanged(session, incoming, {}, options);
   } else if (client.virtual.owns(targetId)) {
-    if (params['flatten'] === true) client.forward(session, incoming);
+    if (params['flatten'] === true) client.forward(session, incoming, reserving('sessions'));
     else flatOnly(session, incoming);
   } else if (isIdLike(targetId)) {
     forwardMasked(session, incoming, params, 'targetId', targetId);
   } else client.forward(session, incoming);
+};
+
+const attachToBrowserTarget: Rule = (session, incoming) => {
+  session.client.forward(session, incoming, reserving('sessions'));
 };
 
 const detachFromTarget: Rule = (session, incoming) => {
@@ -81,7 +87,10 @@ const setAutoAttach: Rule = (session, incoming) => {
     // Below a target Chrome attaches only to what belongs to it.
     client.forward(session, incoming);
   } else if (autoAttach) {
-    startAutoAttach(session, id, filter, waitForDebuggerOnStart);
+    const { host, limits } = client.virtual;
+    const isFull = !session.autoAttach && host.autoAttachCount(client.virtual) >= limits.autoAttach;
+    if (isFull) refuseOver(session, incoming, 'autoAttach', limits.autoAttach);
+    else startAutoAttach(session, id, filter, waitForDebuggerOnStart);
   } else {
     stopAutoAttach(session);
     client.reply(session, id, {});
@@ -152,7 +161,10 @@ const runIfWaitingForDebugger: Rule = (session, incoming) => {
 
 /** Sessions: who gets one, and what it is told of. */
 export const attachCommands: Record<string, CommandEntry> = {
-  attachToTarget: everywhere(scope('targetId; flat sessions only', attachToTarget)),
+  attachToTarget: everywhere(scope('targetId; flat sessions only', limited('sessions', attachToTarget))),
+  attachToBrowserTarget: everywhere(
+    scope("a further root of one's own", limited('sessions', attachToBrowserTarget)),
+  ),
   detachFromTarget: everywhere(scope('sessionId, targetId', detachFromTarget)),
   setDiscoverTargets: everywhere(scope('tells of own targets only', setDiscoverTargets)),
   setAutoAttach: everywhere(scope('attaches to own targets only; flat sessions only', setAutoAttach)),

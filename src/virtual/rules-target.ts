@@ -1,7 +1,8 @@
 import type { Protocol } from 'devtools-protocol';
-import { everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, type Rule } from './rule.js';
 import { createFilteredContext } from './filtered-context.js';
+import { limited, reserving } from './limited.js';
 import { attachCommands } from './rules-attach.js';
 import { refuse } from './rules-refused.js';
 import type { ClientSession } from './client-session.js';
@@ -32,10 +33,11 @@ const createBrowserContext: Rule = (session, incoming) => {
     createFilteredContext(session, incoming.scan, params, { egress, holder });
     return;
   }
-  const rewrite = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
+  const add = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
     host.addContext(result.browserContextId, client.virtual, holder);
     return result;
   });
+  const rewrite = reserving('contexts', add);
   client.forwardChanged(session, incoming, { ...params, disposeOnDetach: true }, { to: holder, rewrite });
 };
 
@@ -101,12 +103,16 @@ const getTargetInfo: Rule = (session, incoming) => {
 /** The Target domain: at the root and in sessions of targets alike, since any of them reaches every target. */
 export const targetCommands: Record<string, CommandEntry> = {
   ...attachCommands,
-  attachToBrowserTarget: everywhere(pass),
-  createBrowserContext: everywhere(scope("the new context is one's own", createBrowserContext)),
+  createBrowserContext: everywhere(
+    scope("the new context is one's own", limited('contexts', createBrowserContext)),
+  ),
   getBrowserContexts: everywhere(scope('lists own contexts only', getBrowserContexts)),
   disposeBrowserContext: everywhere(scope('browserContextId', disposeBrowserContext)),
   createTarget: everywhere(
-    scope("browserContextId; without one the virtual browser's default", inContext('every session')),
+    scope(
+      "browserContextId; without one the virtual browser's default",
+      limited('targets', inContext('every session', reserving('targets'))),
+    ),
   ),
   closeTarget: everywhere(scope('targetId', guarded('targetId'))),
   activateTarget: everywhere(scope('targetId', guarded('targetId'))),

@@ -1,8 +1,11 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound } from '../cdp/errors.js';
+import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { EgressGate } from './egress.js';
+import { limitText, type VirtualLimits } from './limits.js';
+import { Quota } from './quota.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
@@ -18,6 +21,9 @@ export interface VirtualBrowserOptions {
   readonly id: string;
   /** Whose it is. */
   readonly tenant: Tenant;
+  readonly limits: VirtualLimits;
+  /** Longest life, ms; 0 for no end. */
+  readonly lifetime: number;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;
@@ -47,6 +53,9 @@ export interface PreparedClient {
 export class VirtualBrowser {
   readonly id: string;
   readonly tenant: Tenant;
+  readonly limits: VirtualLimits;
+  /** What it has of what its limits count. */
+  readonly quota: Quota;
   readonly host: VirtualHost;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
@@ -60,11 +69,14 @@ export class VirtualBrowser {
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
   #state: 'open' | 'ended' = 'open';
+  #lifetime: NodeJS.Timeout | undefined;
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
     this.id = options.id;
     this.tenant = options.tenant;
+    this.limits = options.limits;
+    this.quota = new Quota(options.limits);
     this.rootId = rootId;
     this.defaultContextId = contextId;
     this.#options = options;
@@ -84,6 +96,7 @@ export class VirtualBrowser {
       const { browserContextId } = await upstream.request('Target.createBrowserContext', params, sessionId);
       virtual = new VirtualBrowser(host, options, sessionId, browserContextId);
       if (options.initialPage) await virtual.createPage('about:blank', false);
+      virtual.#limitLifetime();
       return virtual;
     } catch (error) {
       if (virtual) virtual.end({ code: 1011, reason: 'could not be opened' });
@@ -121,8 +134,10 @@ export class VirtualBrowser {
     return this.host.ownsContext(this, contextId);
   }
 
-  /** Opens a page in the default context and gives its target id (of its tab with `forTab`). */
+  /** Opens a page in the default context and gives its target id (of its tab with `forTab`); rejects with LIMIT. */
   async createPage(url: string, forTab: boolean): Promise<string> {
+    const { targets } = this.limits;
+    if (this.quota.isFull('targets')) throw new CdpmuxError('LIMIT', limitText('targets', targets));
     const params = { url, browserContextId: this.defaultContextId, ...(forTab && { forTab }) };
     return (await this.host.upstream.request('Target.createTarget', params, this.rootId)).targetId;
   }
@@ -167,6 +182,7 @@ export class VirtualBrowser {
   /** A client has gone. */
   left(client: VirtualClient): void {
     this.clients.delete(client);
+    this.quota.forget(client);
     this.idleUnlessUsed();
   }
 
@@ -183,6 +199,7 @@ export class VirtualBrowser {
   end({ code, reason }: EndReason): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    clearTimeout(this.#lifetime);
     for (const client of [...this.clients]) client.end(code, reason);
     this.host.forget(this);
     this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '');
@@ -205,6 +222,15 @@ export class VirtualBrowser {
 
   targetDestroyed(targetId: string): void {
     for (const session of this.#discoverers()) session.discovery?.destroyed(targetId);
+  }
+
+  /** From here on, so that no wait for a place is taken off a client's time. */
+  #limitLifetime(): void {
+    const { lifetime } = this.#options;
+    if (lifetime === 0 || this.ended) return;
+    const reason = `time limit: a virtual browser lives ${lifetime} ms (timeout, limits.lifetime)`;
+    this.#lifetime = setTimeout(() => this.end({ code: 4408, reason }), lifetime);
+    this.#lifetime.unref();
   }
 
   *#discoverers(): Generator<ClientSession> {

@@ -9,6 +9,8 @@ import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
 import { OwnStreams } from './own-streams.js';
+import { limitError } from './limits.js';
+import type { Countable } from './quota.js';
 import { ruleOf } from './rules.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
@@ -17,6 +19,9 @@ export interface ClientLink {
   /** Sends one text message; the buffer is the socket's from now on. */
   send(message: Buffer): void;
   close(code: number, reason: string): void;
+  /** Stops reading from the client until `resume`; what has been read already still comes. */
+  pause(): void;
+  resume(): void;
   terminate(): void;
   /** A command was answered after so many seconds. */
   observe(seconds: number): void;
@@ -26,7 +31,11 @@ export interface ClientLink {
 export type ParsedReply = { result: unknown; error?: undefined } | { error: CdpError; result?: undefined };
 
 /** Changes a reply before the client gets it; runs before anything that Chrome said later is looked at. */
-export type Rewrite = (reply: ParsedReply) => ParsedReply;
+export interface Rewrite {
+  (reply: ParsedReply, command: ClientCommand): ParsedReply;
+  /** What the command makes one more of, which counts from when it is sent. */
+  readonly reserves?: Countable;
+}
 
 /** A client's command that waits for Chrome. */
 export interface ClientCommand extends PendingCommand {
@@ -81,11 +90,15 @@ export class VirtualClient implements ReplySink {
   readonly browserRootId: string;
   /** `held`: frames wait until a step is done that must come before them. */
   #state: { kind: 'open' } | { kind: 'held'; frames: Buffer[] } | { kind: 'closed' } = { kind: 'open' };
+  /** Commands that wait for Chrome. */
+  #pending = 0;
+  readonly #mostPending: number;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
     this.virtual = virtual;
     this.trace = trace;
     this.#link = link;
+    this.#mostPending = virtual.limits.pending;
     this.browserRootId = prepared.rootId;
     const page = prepared.page;
     this.root = new ClientSession({
@@ -191,13 +204,17 @@ export class VirtualClient implements ReplySink {
     if (session === this.root && session.type !== 'browser') this.#onPageGone();
   }
 
-  /** Holds the client's later frames back until `step` is done. */
+  /** Holds the client's later frames back until `step` is done; meanwhile only what was read already comes. */
   async hold(step: Promise<void>): Promise<void> {
     const held = { kind: 'held' as const, frames: [] as Buffer[] };
-    if (this.#state.kind === 'open') this.#state = held;
+    if (this.#state.kind === 'open') {
+      this.#state = held;
+      this.#link.pause();
+    }
     await step;
     if (this.#state !== held) return;
     this.#state = { kind: 'open' };
+    this.#link.resume();
     try {
       for (const frame of held.frames) this.onMessage(frame, false);
     } catch {
@@ -207,6 +224,7 @@ export class VirtualClient implements ReplySink {
 
   onReply(pending: PendingCommand, message: Buffer, scan: MessageScanner): void {
     const command = pending as ClientCommand;
+    this.#pending--;
     this.#link.observe((performance.now() - command.startedAt) / 1000);
     if (command.rewrite === undefined && !(scan.isError && command.trace)) {
       command.trace?.end();
@@ -218,14 +236,16 @@ export class VirtualClient implements ReplySink {
       }
     }
     const reply = JSON.parse(message.toString()) as ParsedReply;
-    this.#answer(command, command.rewrite ? command.rewrite(reply) : reply);
+    this.#answer(command, command.rewrite ? command.rewrite(reply, command) : reply);
   }
 
   onUnanswered(pending: PendingCommand, error: CdpError): void {
     const command = pending as ClientCommand;
+    this.#pending--;
+    const reply = command.rewrite ? command.rewrite({ error }, command) : { error };
     // Chrome is silent as well where the session ended under a command, and clients count on it.
     if (error === sessionNotFound) command.trace?.end(error);
-    else this.#answer(command, { error });
+    else this.#answer(command, reply);
   }
 
   #answer(command: ClientCommand, { result, error }: ParsedReply): void {
@@ -255,6 +275,10 @@ export class VirtualClient implements ReplySink {
       this.send(encodeError(scanner.id, sessionNotFound));
       return;
     }
+    if (this.#pending >= this.#mostPending) {
+      this.refuse(session, scanner.id, limitError('pending', this.#mostPending));
+      return;
+    }
     const incoming = { frame: text, scan: scanner };
     const rule = ruleOf(scanner.method, session);
     if (rule === undefined) this.forward(session, incoming);
@@ -273,6 +297,8 @@ export class VirtualClient implements ReplySink {
     sessionId: string,
     rewrite: Rewrite | undefined,
   ): ClientCommand {
+    this.#pending++;
+    if (rewrite?.reserves !== undefined) this.virtual.quota.reserve(rewrite.reserves, this);
     return {
       owner: this,
       sessionId,

@@ -79,11 +79,14 @@ export class VirtualHost implements EventSink {
 
   addContext(contextId: string, owner: VirtualBrowser, holder: string, onGone?: () => void): void {
     this.#contexts.set(contextId, { owner, holder, onGone });
+    if (contextId !== owner.defaultContextId) owner.quota.added('contexts');
   }
 
   removeContext(contextId: string): void {
-    this.#contexts.get(contextId)?.onGone?.();
-    this.#contexts.delete(contextId);
+    const context = this.#contexts.get(contextId);
+    if (!this.#contexts.delete(contextId)) return;
+    context?.owner.quota.removed('contexts');
+    context?.onGone?.();
   }
 
   ownsContext(virtual: VirtualBrowser, contextId: unknown): boolean {
@@ -135,6 +138,7 @@ export class VirtualHost implements EventSink {
 
   addSession(session: ClientSession): void {
     this.#sessions.set(session.id, session);
+    session.client.virtual.quota.added('sessions');
     this.upstream.route(session.id, session);
     const record = this.#targets.get(session.targetId);
     if (record && record.sessions++ === 0) record.owner.targetChanged(record);
@@ -143,6 +147,7 @@ export class VirtualHost implements EventSink {
   /** Forgets a session with all below it; Chrome says nothing of those. */
   removeSession(session: ClientSession): void {
     if (!this.#sessions.delete(session.id)) return;
+    session.client.virtual.quota.removed('sessions');
     // What a shared root holds would stay: the root outlives the client. Ended contexts take theirs along.
     const { autoAttach } = session;
     const held = autoAttach && !session.client.virtual.ended ? [...autoAttach.sessions.values()] : [];
@@ -166,6 +171,12 @@ export class VirtualHost implements EventSink {
     }
     this.removeSession(session);
     session.parent?.emit('Target.detachedFromTarget', event);
+  }
+
+  /** How many sessions of a virtual browser auto-attach by such roots. */
+  autoAttachCount(virtual: VirtualBrowser): number {
+    const roots = [...this.#roots.tab, ...this.#roots.page];
+    return roots.reduce((count, root) => count + (root.isFree(virtual) ? 0 : 1), 0);
   }
 
   /** A root that no client of this virtual browser uses yet; the first pair is always there. */
@@ -220,7 +231,10 @@ export class VirtualHost implements EventSink {
     if (!owner) return;
     const record: TargetRecord = { owner, info, sessions: 0 };
     this.#targets.set(info.targetId, record);
+    const isOver = info.type === 'page' && !owner.quota.added('targets');
     owner.targetCreated(record);
+    // What a page opened by itself: there is no command that could be refused.
+    if (isOver) this.upstream.call('Target.closeTarget', { targetId: info.targetId }, owner.rootId);
   }
 
   #announceSoon(record: TargetRecord): void {
@@ -241,6 +255,7 @@ export class VirtualHost implements EventSink {
     const record = this.#targets.get(targetId);
     if (!record) return;
     this.#targets.delete(targetId);
+    if (record.info.type === 'page') record.owner.quota.removed('targets');
     record.owner.targetDestroyed(targetId);
   }
 

@@ -1,0 +1,78 @@
+import { tmpdir } from 'node:os';
+import { parseArgs } from 'node:util';
+
+import { findChrome } from '../src/chrome/executable.js';
+import { Closers } from './closers.js';
+import { runFuzz, type FuzzReport } from './fuzz-run.js';
+
+const USAGE = `npm run fuzz -- [flags]
+  --seconds <n>             for so long (60)
+  --frames <n>              at most so many frames (1000000)
+  --seed <n>                these frames (a random number, printed)
+  --batch <n>               only this batch of a seed, as a problem names it
+  --kind auto|shell|chrome  on which Chrome (auto: the headless shell where there is one)
+  --chrome <path>           that very Chrome
+`;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    frames: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    batch: { type: 'string' },
+    kind: { type: 'string', default: 'auto' },
+    chrome: { type: 'string' },
+  },
+});
+const kind = (['auto', 'shell', 'chrome'] as const).find((one) => one === values.kind);
+const [seconds, frames, seed, batch] = [values.seconds, values.frames, values.seed, values.batch ?? '0'].map(
+  Number,
+);
+if (
+  kind === undefined ||
+  !(seconds! > 0) ||
+  !(frames! > 0) ||
+  !Number.isInteger(seed) ||
+  !Number.isInteger(batch)
+) {
+  console.error(USAGE);
+  process.exit(2);
+}
+
+process.exitCode = await Closers.with(async (closers) => {
+  const executable = await findChrome({ chrome: values.chrome, kind, env: process.env, tmpDir: tmpdir() });
+  console.log(`seed ${seed}, on ${executable.kind} (${executable.path})`);
+  const report = await runFuzz({
+    chrome: executable.path,
+    seed: seed!,
+    frames: frames!,
+    duration: seconds! * 1000,
+    ...(values.batch !== undefined && { batch: batch! }),
+    heapBound: 20,
+    closers,
+    onProgress: (now) => console.log(progress(now)),
+  });
+  console.log(`${progress(report)}
+closed by cdpmux, as documented: ${list(report.endings)}
+left unanswered by Chrome:
+  ${list(report.excused, '\n  ')}
+${report.problems.length === 0 ? 'no problem' : report.problems.join('\n')}`);
+  return report.problems.length === 0 ? 0 : 1;
+});
+
+function progress({
+  frames,
+  answers,
+  seconds,
+  connections,
+  bystander,
+  heapMb,
+  problems,
+}: FuzzReport): string {
+  return `${frames} frames, ${answers} answers, ${(frames / seconds).toFixed(0)} frames/s, ${connections} connections, ${bystander} right answers beside, heap ${heapMb < 0 ? '' : '+'}${heapMb.toFixed(1)} MB, ${problems.length} problems`;
+}
+
+function list(counts: ReadonlyMap<string, number>, separator = '; '): string {
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return sorted.map(([what, count]) => `${count} × ${what}`).join(separator) || 'none';
+}
