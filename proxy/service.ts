@@ -1,4 +1,4 @@
-import { Mux } from '../src/index.js';
+import { everybody, Mux, type OutgoingOptions } from '../src/index.js';
 import type { Config } from './config.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
@@ -23,11 +23,19 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, { env, tmpDir, log }: Surroundings): Promise<Service> {
     const { chrome, browsers, queue, listen, limits, admin } = config;
-    const mux = new Mux({ ...(chrome !== undefined && { chrome }), env, tmpDir, browsers, queue });
+    const mux = new Mux({
+      ...(chrome !== undefined && { chrome }),
+      env,
+      tmpDir,
+      browsers,
+      queue,
+      outgoing: outgoingOf(config, log),
+    });
     try {
       await mux.start();
       const door = await FrontDoor.listen({
         mux,
+        tenant: { ...everybody, trust: config.policy.trust ?? everybody.trust },
         host: listen.host,
         port: listen.port,
         allowedHosts: listen.allowedHosts,
@@ -47,6 +55,17 @@ export class Service {
   async close(deadline: number): Promise<void> {
     await Promise.all([this.mux.close(deadline), this.door.close(deadline)]);
   }
+}
+
+/** What of the machine strangers may reach. */
+function outgoingOf({ policy, limits }: Config, log: Log): OutgoingOptions {
+  return {
+    allowedSchemes: policy.allowedSchemes,
+    directories: policy.files.allow,
+    ...(policy.files.directory !== undefined && { filesDirectory: policy.files.directory }),
+    limits: limits.files,
+    onDownloadCanceled: (canceled) => log('warn', 'a download was canceled', canceled),
+  };
 }
 
 /** How long Chromes get to end when the start failed, ms. */

@@ -1,6 +1,21 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { bytes, choice, duration, flag, host, hostNames, integer, text, url, urls } from './leaf.js';
+import { defaultSchemes } from '../../src/index.js';
+import {
+  bytes,
+  choice,
+  directories,
+  directory,
+  duration,
+  flag,
+  host,
+  hostNames,
+  integer,
+  schemes,
+  text,
+  url,
+  urls,
+} from './leaf.js';
 
 const MiB = 1024 * 1024;
 
@@ -36,6 +51,19 @@ export const configSchema = z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
     message: bytes(1024, 100 * MiB - 1024).default(64 * MiB),
     clientBuffer: bytes(MiB, 4096 * MiB).default(256 * MiB),
+    files: z.strictObject({
+      total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
+      upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),
+    }),
+  }),
+  policy: z.strictObject({
+    // by default local without tokens, tenant with them
+    trust: choice('local', 'tenant').optional(),
+    allowedSchemes: schemes().default([...defaultSchemes]),
+    files: z.strictObject({
+      allow: directories().default([]),
+      directory: directory().optional(),
+    }),
   }),
   log: z.strictObject({
     // auto: what happens goes to a log, a person at a terminal sees only what is wrong

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Mux, PageEntry } from '../../src/index.js';
+import type { Mux, PageEntry, Tenant } from '../../src/index.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
 
@@ -18,11 +18,13 @@ interface Call {
 /** Chrome's own HTTP endpoints (`/json/…`), answered as Chrome answers them, from a virtual browser. */
 export class ChromeEndpoints {
   readonly #mux: Mux;
+  readonly #tenant: Tenant;
   readonly #trustForwarded: boolean;
   #protocol: Promise<Buffer> | undefined;
 
-  constructor(mux: Mux, trustForwarded: boolean) {
+  constructor(mux: Mux, tenant: Tenant, trustForwarded: boolean) {
     this.#mux = mux;
+    this.#tenant = tenant;
     this.#trustForwarded = trustForwarded;
   }
 
@@ -69,7 +71,7 @@ export class ChromeEndpoints {
   }
 
   async #list({ name, query, address }: Call): Promise<string> {
-    const browser = await this.#mux.named(name);
+    const browser = await this.#mux.named(name, this.#tenant);
     const entries = await browser.list(query.split('&').includes('for_tab'));
     const described = await this.#describe(entries, address);
     return `[ ${described.map((entry) => JSON.stringify(entry, undefined, 3)).join(', ')} ]\n`;
@@ -82,7 +84,7 @@ export class ChromeEndpoints {
     }
     const parts = query.split('&');
     const url = decode(parts.filter((part) => part !== 'for_tab').join('&'));
-    const browser = await this.#mux.named(name);
+    const browser = await this.#mux.named(name, this.#tenant);
     // Chrome, too, opens a blank page for what is no URL.
     const entry = await browser.open(URL.canParse(url) ? url : 'about:blank', parts.includes('for_tab'));
     const [described] = await this.#describe([entry], address);
@@ -95,7 +97,7 @@ export class ChromeEndpoints {
     id: string,
     name: string | undefined,
   ): Promise<void> {
-    const browser = await this.#mux.named(name);
+    const browser = await this.#mux.named(name, this.#tenant);
     const done = command === 'activate' ? await browser.activate(id) : await browser.closeTarget(id);
     if (!done) return answer(response, 404, `No such target id: ${id}`);
     answer(response, 200, command === 'activate' ? 'Target activated' : 'Target is closing');

@@ -2,9 +2,10 @@ import { createServer, ServerResponse, type IncomingMessage, type Server } from 
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Mux } from '../../src/index.js';
+import type { Mux, Tenant } from '../../src/index.js';
 import { CdpmuxError } from '../../src/index.js';
 import { ChromeEndpoints, send } from './chrome-endpoints.js';
+import { FileEndpoints } from './file-endpoints.js';
 import { checkHost } from './guards.js';
 import type { Log } from './log.js';
 import { publicAddress } from './public-address.js';
@@ -15,12 +16,14 @@ import { UpgradeHandler } from './upgrade.js';
 const text = 'text/plain; charset=UTF-8';
 const json = 'application/json; charset=UTF-8';
 
-/** Enough for any client; one that sends its request byte by byte gets no more. */
-const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+/** Enough for any client, an upload's content included; one that sends its headers byte by byte gets no more. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 300_000, connectionsCheckingInterval: 5_000 };
 
 /** Where and how to listen. */
 export interface FrontDoorOptions {
   readonly mux: Mux;
+  /** On whose behalf clients come. */
+  readonly tenant: Tenant;
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
@@ -46,13 +49,15 @@ export class FrontDoor {
   readonly #admin: Server | undefined;
   readonly #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
+  readonly #files: FileEndpoints;
   /** All connections, upgraded ones too, which the server itself forgets; taken off when they close. */
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
-    this.#chrome = new ChromeEndpoints(options.mux, options.trustForwarded);
+    this.#chrome = new ChromeEndpoints(options.mux, options.tenant, options.trustForwarded);
+    this.#files = new FileEndpoints(options.mux);
     this.#server = createServer(timeouts, (request, response) => void this.#answer(request, response, false));
     this.#server.on('connection', this.#onConnection);
     this.#server.on('upgrade', this.#onUpgrade);
@@ -128,7 +133,8 @@ export class FrontDoor {
       if (isAdmin) send(response, 404, text, 'Here are only /healthz, /readyz and /metrics.\n');
       else if (where.path === '/json' || where.path.startsWith('/json/')) {
         await this.#chrome.handle(request, response, where);
-      } else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
+      } else if (await this.#files.handle(request, response, where.path, this.#options.tenant)) return;
+      else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
       else if (where.path === '/api/v1/status') {
         send(response, 200, json, `${JSON.stringify(this.#options.mux.stats())}\n`);
       } else send(response, 404, text, `Nothing is at ${where.path}.\n`);

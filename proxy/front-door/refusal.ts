@@ -8,6 +8,7 @@ const statusOf: Record<ErrorCode, number> = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   ENDED: 404,
+  TOO_LARGE: 413,
   QUEUE_FULL: 503,
   QUEUE_TIMEOUT: 503,
   CLOSING: 503,

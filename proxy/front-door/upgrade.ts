@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { CdpmuxError, everybody, type Admission, type Mux, type Seat } from '../../src/index.js';
+import { CdpmuxError, type Admission, type Mux, type Seat, type Tenant } from '../../src/index.js';
 import { ClientSocket, ExplainingWebSocket } from './client-socket.js';
 import { checkHost, checkOrigin } from './guards.js';
 import type { Log } from './log.js';
@@ -15,6 +15,8 @@ const EARLY_BYTES = 64 * 1024;
 /** What the upgrade needs. */
 export interface UpgradeOptions {
   readonly mux: Mux;
+  /** On whose behalf clients come. */
+  readonly tenant: Tenant;
   readonly allowedHosts: readonly string[];
   readonly limits: { readonly message: number; readonly clientBuffer: number };
   readonly log: Log;
@@ -62,7 +64,7 @@ export class UpgradeHandler {
     const { path, name, query } = readPath(request.url ?? '/');
     const { traceparent } = request.headers;
     return {
-      tenant: everybody,
+      tenant: this.#options.tenant,
       path: addressOf(path, name),
       ...readParameters(query, request.headers),
       urlPath: path,

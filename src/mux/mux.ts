@@ -6,14 +6,26 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { Pool } from '../pool/pool.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
-import { everybody } from '../virtual/tenant.js';
+import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
+import { everybody, type Tenant } from '../virtual/tenant.js';
+import { UrlPolicy } from '../virtual/url-policy.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import { BrowserFileList } from './browser-file-list.js';
 import { Directory, type Hooks, type OpenBrowser } from './directory.js';
+import { FileRoot } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
-import type { Admission, ChromeVersion, MuxStats, NamedBrowser, Priority, Seat } from './types.js';
+import type {
+  Admission,
+  BrowserFiles,
+  ChromeVersion,
+  MuxStats,
+  NamedBrowser,
+  Priority,
+  Seat,
+} from './types.js';
 
 /** The name of those who give none over HTTP. */
 const DEFAULT_NAME = 'default';
@@ -37,6 +49,9 @@ export class Mux {
   readonly #pool: Pool<ServedBrowser>;
   readonly #directory = new Directory();
   readonly #metrics: Metrics;
+  readonly #policy: OutgoingPolicy;
+  /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
+  #files: FileRoot | undefined;
   #executable: ChromeExecutable | undefined;
   #state: State = 'new';
   /** Chromes whose connection is gone and whose processes are being ended. */
@@ -57,13 +72,22 @@ export class Mux {
         timeout: options.queue.timeout,
       },
     );
+    const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
+    this.#policy = {
+      urls: new UrlPolicy(allowedSchemes),
+      directories,
+      ...(onDownloadCanceled && { onDownloadCanceled }),
+    };
     this.#metrics = new Metrics(() => this.#snapshot());
   }
 
   /** Sweeps what an earlier cdpmux left, and launches the first Chromes; rejects with NO_CHROME or LAUNCH_FAILED. */
   async start(): Promise<void> {
-    const { chrome, env, tmpDir, browsers } = this.#options;
-    await sweepProfiles(tmpDir);
+    const { chrome, env, tmpDir, browsers, outgoing } = this.#options;
+    const { filesDirectory = tmpDir } = outgoing;
+    for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
+    const isShared = browsers.upstreams.length === 0 || outgoing.filesDirectory !== undefined;
+    if (isShared) this.#files = await FileRoot.in(filesDirectory);
     if (browsers.upstreams.length === 0) {
       this.#executable = await findChrome({
         ...(chrome !== undefined && { chrome }),
@@ -101,12 +125,24 @@ export class Mux {
   }
 
   /** The virtual browser of a name, for Chrome's HTTP endpoints; opened on first use. */
-  async named(name = DEFAULT_NAME): Promise<NamedBrowser> {
+  async named(name = DEFAULT_NAME, tenant: Tenant = everybody): Promise<NamedBrowser> {
     this.#mustServe();
-    const request = { tenant: everybody, initialPage: true, signal: new AbortController().signal };
+    const request = { tenant, initialPage: true, signal: new AbortController().signal };
     const open = await this.#find({ kind: 'browser', name }, request);
     this.#directory.used(open);
     return new NamedPageList(open.virtual);
+  }
+
+  /** The files of an open virtual browser of this tenant's; rejects with NOT_FOUND or ENDED. */
+  async files(id: string, tenant: Tenant): Promise<BrowserFiles> {
+    this.#mustServe();
+    const found = this.#directory.resolve(id);
+    const open = 'open' in found ? await found.open : undefined;
+    if (!open || open.virtual.tenant.name !== tenant.name) {
+      throw new CdpmuxError('NOT_FOUND', `No virtual browser that is open has the id ${id}.`);
+    }
+    this.#directory.used(open);
+    return new BrowserFileList(open.virtual);
   }
 
   /** What the Chrome says of itself that new clients get. */
@@ -163,6 +199,7 @@ export class Mux {
     }
     await this.#pool.close(deadline);
     await Promise.all(this.#reaping);
+    await this.#files?.close();
   }
 
   async #find(
@@ -211,6 +248,8 @@ export class Mux {
         initialPage,
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
+        policy: this.#policy,
+        ...(this.#files && { files: this.#files.store(this.#options.outgoing.limits) }),
         onEnd: () => {
           lease.release();
           onEnd();

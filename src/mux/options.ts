@@ -1,4 +1,5 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
+import type { OutgoingOptions } from './file-root.js';
 
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
@@ -24,4 +25,6 @@ export interface MuxOptions {
     /** Longest wait for a place, ms. */
     readonly timeout: number;
   };
+  /** What of the machine strangers may reach. */
+  readonly outgoing: OutgoingOptions;
 }

@@ -3,6 +3,7 @@ import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
+import { DownloadWatch } from './download-watch.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
 import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
@@ -23,6 +24,8 @@ export class VirtualHost implements EventSink {
   readonly isShell: boolean;
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
+  /** Hears of all downloads, once a stranger is here. */
+  readonly downloads = new DownloadWatch(this);
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -75,6 +78,9 @@ export class VirtualHost implements EventSink {
 
   addContext(contextId: string, owner: VirtualBrowser, holder: string): void {
     this.#contexts.set(contextId, { owner, holder });
+    // Full Chrome's own behaviour is to download into the home directory.
+    const denied = { behavior: 'deny', browserContextId: contextId } as const;
+    if (owner.policy) this.upstream.call('Browser.setDownloadBehavior', denied, owner.rootId);
   }
 
   removeContext(contextId: string): void {
@@ -174,6 +180,7 @@ export class VirtualHost implements EventSink {
   /** Forgets what belonged to a virtual browser; Chrome's own events about it fall on nobody from now on. */
   forget(virtual: VirtualBrowser): void {
     this.virtuals.delete(virtual);
+    this.downloads.forget(virtual);
     for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
     for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
     for (const [id, owner] of this.#windows) if (owner === virtual) this.#windows.delete(id);
