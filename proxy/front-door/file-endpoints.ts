@@ -86,7 +86,11 @@ async function takeFile(
 ): Promise<void> {
   // The request itself must outlive a refusal, or there would be nobody to tell.
   const content = new PassThrough();
-  const gone = (): void => void content.destroy(new CdpmuxError('ABORTED', 'The upload stopped halfway.'));
+  // Who reads it is told; here nobody may, as yet.
+  content.on('error', () => undefined);
+  const gone = (): void => {
+    if (!request.complete) content.destroy(new CdpmuxError('ABORTED', 'The upload stopped halfway.'));
+  };
   const silent = (): void => void request.destroy();
   request.once('close', gone).setTimeout(SILENCE, silent);
   try {

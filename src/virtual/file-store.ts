@@ -128,12 +128,13 @@ export class FileStore {
       const message = `A file's name has 1 to 200 bytes, without slashes and control characters; got ${shown}.`;
       throw new CdpmuxError('BAD_PARAMETER', message);
     }
-    this.#mustFit(announced, announced);
+    this.#mustFit(announced, counted(announced));
     const part = join(this.#directory('incoming'), `${randomUUID()}.upload`);
     let size = 0;
+    this.#used += counted(size);
     const count = (bytes: number): void => {
+      this.#used += counted(size + bytes) - counted(size);
       size += bytes;
-      this.#used += bytes;
       this.#mustFit(size, 0);
     };
     try {
@@ -146,7 +147,7 @@ export class FileStore {
       await rm(part, { force: true });
       throw error;
     } finally {
-      this.#used -= size;
+      this.#used -= counted(size);
     }
   }
 
