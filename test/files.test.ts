@@ -4,6 +4,8 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import puppeteer, { type ElementHandle } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CdpClient, type Message } from './support/cdp-client.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
@@ -27,6 +29,16 @@ interface Entry {
 
 const page = `<!doctype html><title>page</title><body style="height:500px">
 <input type=file id=files multiple><input type=file id=folder webkitdirectory></body>`;
+
+/** All paths in a directory, while others make and delete some. */
+const filesIn = async (directory: string): Promise<string[]> => {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const paths = entries.map(async (entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? [path, ...(await filesIn(path))] : [path];
+  });
+  return (await Promise.all(paths)).flat();
+};
 
 /** What an input of a page holds, with the files' contents. */
 const contents = (client: CdpClient, on: Page, id = 'files'): Promise<unknown> =>
@@ -134,7 +146,7 @@ describe('the files of strangers', () => {
   const list = async (of: CdpClient): Promise<Entry[]> =>
     (await (await fetch(await urlOf(of))).json()) as Entry[];
 
-  const put = async (of: CdpClient, name: string, body: string | Buffer): Promise<Response> =>
+  const put = async (of: CdpClient, name: string, body: string | Buffer<ArrayBuffer>): Promise<Response> =>
     fetch(await urlOf(of, name), { method: 'PUT', body });
 
   const codeOf = async (answer: Response): Promise<unknown> => {
@@ -284,7 +296,7 @@ describe('the files of strangers', () => {
       asked.on('error', () => undefined);
       asked.write('half');
       const parts = async (): Promise<string[]> =>
-        (await readdir(kept, { recursive: true })).filter((name) => name.endsWith('.upload'));
+        (await filesIn(kept)).filter((name) => name.endsWith('.upload'));
       await eventually(async () => (await parts()).length === 1, { what: 'the beginning of the upload' });
       asked.destroy();
       await eventually(async () => (await parts()).length === 0, { what: 'the end of the upload' });
@@ -298,6 +310,20 @@ describe('the files of strangers', () => {
       expect(await codeOf(await fetch(unknown))).toEqual([404, 'NOT_FOUND']);
       const verb = await fetch(await urlOf(client, 'x'), { method: 'PATCH' });
       expect([verb.status, verb.headers.get('allow')]).toEqual([405, 'GET, PUT, DELETE']);
+    });
+
+    it('reach a page by Puppeteer, which wants paths', async () => {
+      const browser = await puppeteer.connect({ browserWSEndpoint: cdpmux.wsUrl });
+      const id = (browser.target() as unknown as { _targetId: string })._targetId;
+      const url = `${cdpmux.url}/api/v1/virtual-browsers/${id}/files/up.txt`;
+      const answer = await fetch(url, { method: 'PUT', body: 'up' });
+      const { path } = (await answer.json()) as { path: string };
+      const on = await browser.newPage();
+      await on.goto(`${origin}/`);
+      const input = (await on.$('#files')) as ElementHandle<HTMLInputElement>;
+      await input.uploadFile(path);
+      expect(await input.evaluate((element) => element.files?.[0]?.text())).toBe('up');
+      await browser.close();
     });
 
     it('are gone with their virtual browser', async () => {
@@ -374,6 +400,27 @@ describe('the files of strangers', () => {
       expect(path).toBe('/cdpmux-files/mine.txt');
       expect(JSON.stringify(client.received)).not.toContain(kept);
     });
+
+    it('become pages where they are dropped in a Chrome of one’s own, and read on from there', async () => {
+      const chrome = await startChrome();
+      const direct = await CdpClient.connect(chrome.wsUrl);
+      const dropped = join(folder, 'dropped.html');
+      await writeFile(dropped, `<script>location.href='file://${outside}'</script>`);
+      const on = await openPage(direct);
+      await direct.send('Target.setDiscoverTargets', { discover: true });
+      for (const type of ['dragEnter', 'dragOver', 'drop']) {
+        const data = { items: [], files: [dropped], dragOperationsMask: 1 };
+        await direct.send('Input.dispatchDragEvent', { type, x: 50, y: 300, data }, on.sessionId);
+      }
+      const isSecret = ({ params }: Message): boolean =>
+        (params?.['targetInfo'] as { url?: string } | undefined)?.url === `file://${outside}`;
+      const { params } = await direct.waitFor(isSecret, 'the page of the secret');
+      const { targetId } = params?.['targetInfo'] as { targetId: string };
+      const opened = await direct.send<Page>('Target.attachToTarget', { targetId, flatten: true });
+      expect(await evaluate(direct, opened, 'document.body.innerText')).toBe(SECRET);
+      await direct.close();
+      await chrome.close();
+    }, 30_000);
 
     it('may not be dropped, or Chrome would open them as pages that may read all files', async () => {
       await put(client, 'mine.html', `<script>location.href='file://${outside}'</script>`);
@@ -555,6 +602,45 @@ describe('the files of strangers', () => {
       );
     }, 60_000);
 
+    it('go on where they were when the client leaves that asked for them', async () => {
+      const joined = await CdpClient.connect(`${cdpmux.wsUrl}devtools/browser/${await idOf(client)}`);
+      await allow(client);
+      const on = await openPage(joined);
+      await client.close();
+      await joined.ask('Page.navigate', { url: `${origin}/file?name=later.bin` }, on.sessionId);
+      const isDone = (entries: Entry[]): boolean => entries[0]?.state === 'complete';
+      await eventually(async () => isDone(await list(joined)), { what: 'the download' });
+      expect((await list(joined)).map(({ name }) => name)).toEqual(['later.bin']);
+      expect(joined.events.some(({ method }) => method?.startsWith('Browser.'))).toBe(false);
+      await joined.close();
+    });
+
+    it('of a window that closes with them are their virtual browser’s', async () => {
+      await allow(client);
+      const on = await openPage(client);
+      const attach = { autoAttach: true, waitForDebuggerOnStart: false, flatten: true };
+      await client.send('Target.setAutoAttach', attach);
+      const params = { expression: `void open('/file?name=popped.bin')`, userGesture: true };
+      await client.send('Runtime.evaluate', params, on.sessionId);
+      const { params: end } = await client.waitFor(isProgress('completed'), 'the download');
+      expect(end?.['filePath']).toBe('popped.bin');
+    });
+
+    it('are told to Playwright as they are without cdpmux, and fetched by their id', async () => {
+      const browser = await chromium.connectOverCDP(cdpmux.url);
+      const on = await browser.newPage();
+      await on.goto(`${origin}/`);
+      const begun = on.waitForEvent('download');
+      await on.evaluate(() => void (location.href = '/file?name=played.txt'));
+      const download = await begun;
+      expect([download.suggestedFilename(), await download.failure()]).toEqual(['played.txt', null]);
+      const session = await browser.newBrowserCDPSession();
+      const { targetInfo } = await session.send('Target.getTargetInfo');
+      const files = `${cdpmux.url}/api/v1/virtual-browsers/${targetInfo.targetId}/files`;
+      expect(await (await fetch(`${files}/played.txt`)).text()).toBe('content of played.txt');
+      await browser.close();
+    }, 30_000);
+
     it('are no more told to a session that wants no events any more', async () => {
       const on = await openPage(client);
       await allow(client);
@@ -586,11 +672,11 @@ describe('the files of strangers', () => {
           size: 0,
           state: 'canceled',
           guid: params?.['guid'],
-          reason: expect.stringContaining('limits.files.total') as string,
+          reason: expect.stringContaining('limits.files.total') as unknown,
         },
       ]);
       const left = async (): Promise<string[]> =>
-        (await readdir(kept, { recursive: true })).filter((name) => name.includes(String(params?.['guid'])));
+        (await filesIn(kept)).filter((name) => name.includes(String(params?.['guid'])));
       await eventually(async () => (await left()).length === 0, { what: 'the end of its file' });
       // What was left is there for others.
       await client.ask('Page.navigate', { url: `${origin}/file?name=small.bin` }, on.sessionId);
@@ -632,7 +718,7 @@ describe('the files of strangers', () => {
       await client.ask('Page.navigate', { url: `${origin}/endless` }, on.sessionId);
       const root = join(kept, (await readdir(kept))[0] ?? '');
       const isThere = async (): Promise<boolean> =>
-        (await readdir(root, { recursive: true })).some((name) => name.endsWith('files/file.bin'));
+        (await filesIn(root)).some((name) => name.endsWith('files/file.bin'));
       expect(await isThere()).toBe(true);
       await client.close();
       await eventually(async () => !(await isThere()), { what: 'the end of its files' });
@@ -676,6 +762,38 @@ describe('the files of who has the trust of this machine', () => {
     const { params } = await client.waitFor(isDone, 'the download');
     expect(params?.['filePath']).toBe(join(downloadPath, 'file.bin'));
     expect(await readFile(join(downloadPath, 'file.bin'), 'utf8')).toBe('content of file.bin');
+  });
+
+  it('are told to their own client only, whoever sets a behaviour, at whatever level', async () => {
+    const other = await CdpClient.connect(cdpmux.wsUrl);
+    const downloadPath = join(folder, 'two');
+    const behavior = { behavior: 'allowAndName', downloadPath, eventsEnabled: true };
+    const [mine, theirs] = [await client.newPage(), await other.newPage()];
+    for (const [of, on] of [
+      [client, mine],
+      [other, theirs],
+    ] as const) {
+      await navigate(of, on, `${origin}/`);
+      await of.send('Browser.setDownloadBehavior', behavior);
+      await of.send('Browser.setDownloadBehavior', behavior, on.sessionId);
+      await of.send('Page.setDownloadBehavior', { behavior: 'allow', downloadPath }, on.sessionId);
+    }
+    const before = client.received.length;
+    await client.ask('Page.navigate', { url: `${origin}/file?name=mine.bin` }, mine.sessionId);
+    await other.ask('Page.navigate', { url: `${origin}/file?name=theirs.bin` }, theirs.sessionId);
+    for (const [of, from, name] of [
+      [client, before, 'mine.bin'],
+      [other, 0, 'theirs.bin'],
+    ] as const) {
+      const events = (): Message[] =>
+        of.received.slice(from).filter(({ method }) => /\.download/.test(method ?? ''));
+      const ends = (): Message[] => events().filter(({ params }) => params?.['state'] === 'completed');
+      await of.until(() => ends().length === 3, `three ends of ${name}`);
+      const names = events().flatMap(({ params }) => params?.['suggestedFilename'] ?? []);
+      expect(names).toEqual([name, name, name]);
+      expect(new Set(events().map(({ params }) => params?.['guid'])).size).toBe(1);
+    }
+    await other.close();
   });
 
   it('may be uploaded as well, and have a real path then', async () => {

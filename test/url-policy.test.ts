@@ -133,7 +133,7 @@ describe('the URLs of strangers', () => {
         expect([url, text]).toEqual([url, expect.not.stringContaining(SECRET)]);
         expect([url, reply.error]).toMatchObject([
           url,
-          { code: -32000, message: expect.stringContaining('policy.allowedSchemes') as string },
+          { code: -32000, message: expect.stringContaining('policy.allowedSchemes') as unknown },
         ]);
       }
     }

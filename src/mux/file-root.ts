@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownerTag } from '../chrome/owner.js';
+import { CdpmuxError } from '../errors.js';
 import { FileStore, type FileLimits } from '../virtual/file-store.js';
 
 /** What of a machine's files virtual browsers may have; `policy` and `limits.files` in the configuration. */
@@ -35,7 +36,11 @@ export class FileRoot {
 
   /** Nothing is made before the first file. */
   static async in(directory: string): Promise<FileRoot> {
-    return new FileRoot(join(await realpath(directory), `cdpmux-files-${await ownerTag()}-`));
+    const real = await realpath(directory).catch((cause: unknown) => {
+      const message = `${directory} is no directory for the files of virtual browsers (policy.files.directory): ${(cause as Error).message}`;
+      throw new CdpmuxError('BAD_PARAMETER', message, { cause });
+    });
+    return new FileRoot(join(real, `cdpmux-files-${await ownerTag()}-`));
   }
 
   /** A place for the files of one virtual browser. */

@@ -85,9 +85,9 @@ export class Mux {
   async start(): Promise<void> {
     const { chrome, env, tmpDir, browsers, outgoing } = this.#options;
     const { filesDirectory = tmpDir } = outgoing;
-    for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     const isShared = browsers.upstreams.length === 0 || outgoing.filesDirectory !== undefined;
     if (isShared) this.#files = await FileRoot.in(filesDirectory);
+    for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     if (browsers.upstreams.length === 0) {
       this.#executable = await findChrome({
         ...(chrome !== undefined && { chrome }),

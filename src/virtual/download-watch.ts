@@ -17,6 +17,8 @@ const UNKNOWN = 1000;
 interface Download {
   readonly virtual: VirtualBrowser;
   readonly files: FileStore;
+  /** It made its virtual browser have more than it may, and ends as soon as Chrome will. */
+  isRefused: boolean;
 }
 
 /**
@@ -85,7 +87,7 @@ export class DownloadWatch implements EventSink {
   #begin(virtual: VirtualBrowser, event: WillBegin): void {
     const { files } = virtual;
     if (!virtual.policy || !files) return;
-    this.#downloads.set(event.guid, { virtual, files });
+    this.#downloads.set(event.guid, { virtual, files, isRefused: false });
     virtual.downloads.add(event.guid);
     files.begin(event.guid, event.suggestedFilename);
     this.#tell(virtual, 'Browser.downloadWillBegin', event);
@@ -130,7 +132,8 @@ export class DownloadWatch implements EventSink {
   }
 
   async #measure(): Promise<void> {
-    for (const [guid, { files }] of [...this.#downloads]) {
+    for (const [guid, { files, isRefused }] of [...this.#downloads]) {
+      if (isRefused) continue;
       await files.measure(guid);
       this.#enforce(guid);
     }
@@ -139,22 +142,22 @@ export class DownloadWatch implements EventSink {
   /** Cancels a download with which its virtual browser has more than it may. */
   #enforce(guid: string): void {
     const download = this.#downloads.get(guid);
-    if (!download) return;
+    if (!download || (!download.isRefused && !download.files.isOver)) return;
     const { virtual, files } = download;
-    if (!files.isOver || !files.isDownloading(guid)) return;
-    const reason = `canceled: what a virtual browser keeps in files may have ${files.limits.total} bytes (limits.files.total)`;
-    files.cancel(guid, reason);
-    virtual.policy?.onDownloadCanceled?.({ virtualBrowserId: virtual.id, guid, reason });
+    if (!download.isRefused) {
+      download.isRefused = true;
+      const reason = `canceled: what a virtual browser keeps in files may have ${files.limits.total} bytes (limits.files.total)`;
+      files.cancel(guid, reason);
+      virtual.policy?.onDownloadCanceled?.({ virtualBrowserId: virtual.id, guid, reason });
+    }
+    // Again while it goes on: Chrome may not have known it yet.
     for (const browserContextId of this.#host.contextsOf(virtual)) {
       this.#host.upstream.call('Browser.cancelDownload', { guid, browserContextId }, virtual.rootId);
     }
   }
 
   #tell(virtual: VirtualBrowser, method: string, params: WillBegin | Progress): void {
-    for (const session of virtual.downloadListeners) {
-      if (this.#host.session(session.id) === session) session.emit(method, params);
-      else virtual.downloadListeners.delete(session);
-    }
+    for (const session of virtual.downloadListeners) session.emit(method, params);
   }
 
   #end(guid: string): void {

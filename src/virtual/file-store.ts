@@ -76,10 +76,6 @@ export class FileStore {
     return this.#used > this.limits.total;
   }
 
-  isDownloading(guid: string): boolean {
-    return this.#downloads.has(guid);
-  }
-
   list(): FileEntry[] {
     const files = [...this.#files].map(([name, { size, guid }]): FileEntry => ({
       name,

@@ -1,8 +1,9 @@
 import type { Protocol } from 'devtools-protocol';
 import type { ClientSession } from './client-session.js';
-import { givenFile, shownPath } from './given-files.js';
+import { givenFile, shownPath, type GivenFile } from './given-files.js';
 import { forwardMasked, inContext, isIdLike, objectParams, type Rule, type Unchecked } from './rule.js';
 import { forTenants, refuseTenant, type Objection } from './rules-url.js';
+import type { VirtualBrowser } from './virtual-browser.js';
 import type { Incoming, ParsedReply } from './virtual-client.js';
 
 /** How many files one command may name; each is looked at before the next command. */
@@ -115,17 +116,16 @@ function setTenantBehavior(
   const { virtual } = client;
   const { behavior, downloadPath, eventsEnabled, browserContextId = virtual.defaultContextId } = params;
   const isAllow = behavior === 'allow' || behavior === 'allowAndName';
-  if (isAllow && !virtual.files) {
-    refuseTenant(session, incoming, NO_FILES);
+  const target = isAllow && typeof downloadPath === 'string' ? incomingOf(virtual) : { path: downloadPath };
+  if ('refusal' in target) {
+    refuseTenant(session, incoming, target.refusal);
     return;
   }
   const changed = {
     // Without a path, or with a behaviour that is no text, Chrome refuses it.
     behavior: isAllow ? 'allowAndName' : typeof behavior === 'string' ? 'deny' : behavior,
     browserContextId,
-    ...(isAllow && {
-      downloadPath: typeof downloadPath === 'string' ? virtual.files?.incoming : downloadPath,
-    }),
+    ...(isAllow && { downloadPath: target.path }),
     ...(typeof eventsEnabled !== 'boolean' && { eventsEnabled }),
   };
   if (isIdLike(browserContextId) && !virtual.ownsContext(browserContextId)) {
@@ -140,6 +140,17 @@ function setTenantBehavior(
   };
   const method = 'Browser.setDownloadBehavior';
   client.forwardChanged(session, incoming, changed, { to: virtual.rootId, method, rewrite });
+}
+
+function incomingOf({ files }: VirtualBrowser): GivenFile {
+  if (!files) return { refusal: NO_FILES };
+  try {
+    return { path: files.incoming };
+  } catch (error) {
+    return {
+      refusal: `the directory for downloads could not be made (${(error as NodeJS.ErrnoException).code})`,
+    };
+  }
 }
 
 function isTextList(value: unknown): value is readonly string[] {

@@ -62,7 +62,7 @@ export class VirtualBrowser {
   /** Set for strangers only: all others have Chrome's own trust. */
   readonly policy: OutgoingPolicy | undefined;
   readonly files: FileStore | undefined;
-  /** A stranger's sessions that asked for download events; taken off when they are found to be gone. */
+  /** A stranger's sessions that asked for download events; taken off with the session. */
   readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
   /** Clients that are being prepared and not attached yet. */

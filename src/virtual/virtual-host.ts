@@ -152,6 +152,7 @@ export class VirtualHost implements EventSink {
     this.upstream.unroute(session.id);
     this.forgetContextsHeldBy(session.id);
     session.client.forgetSession(session);
+    session.client.virtual.downloadListeners.delete(session);
     const record = this.#targets.get(session.targetId);
     if (record && --record.sessions === 0) record.owner.targetChanged(record);
   }
