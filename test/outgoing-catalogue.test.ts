@@ -27,7 +27,7 @@ const domains = ['browser_protocol', 'js_protocol'].flatMap((file) => {
 
 /** Commands with a parameter, at whatever depth, whose name says that it is a URL, a file or a path. */
 function withUrlsOrPaths(): string[] {
-  const types = new Map(
+  const types = new Map<string, { properties?: Parameter[] }>(
     domains.flatMap(({ domain, types = [] }) => types.map((type) => [`${domain}.${type.id}`, type] as const)),
   );
   const names = (parameters: Parameter[] = [], domain: string, seen: readonly string[] = []): string[] =>
