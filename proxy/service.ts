@@ -1,4 +1,4 @@
-import { Mux } from '../src/index.js';
+import { Mux, type OutgoingOptions } from '../src/index.js';
 import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
 import { createEgress } from './egress/egress-proxy.js';
@@ -47,6 +47,7 @@ export class Service {
       browsers,
       queue,
       limits,
+      outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
     });
     const access = new Access(rulesOf(config), config.policy.trust);
@@ -95,6 +96,17 @@ export class Service {
 /** Whether those who come may be strangers: what Chromes are started with depends on it. */
 function mayBeStrangers({ policy, auth }: Config): boolean {
   return (policy.trust ?? (auth.required ? 'tenant' : 'local')) === 'tenant';
+}
+
+/** What of the machine strangers may reach. */
+function outgoingOf({ policy, limits }: Config, log: Log): OutgoingOptions {
+  return {
+    allowedSchemes: policy.allowedSchemes,
+    directories: policy.files.allow,
+    ...(policy.files.directory !== undefined && { filesDirectory: policy.files.directory }),
+    limits: limits.files,
+    onDownloadCanceled: (canceled) => log('warn', 'a download was canceled', canceled),
+  };
 }
 
 /** How long Chromes get to end when the start failed, ms. */

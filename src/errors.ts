@@ -18,7 +18,8 @@ export type ErrorCode =
   | 'LAUNCH_FAILED'
   | 'BROWSER_LOST'
   | 'PROTOCOL'
-  | 'TIMEOUT';
+  | 'TIMEOUT'
+  | 'TOO_LARGE';
 
 /** The one error class of cdpmux; `message` says what happened, why, and what to do. */
 export class CdpmuxError extends Error {

@@ -5,6 +5,7 @@ export { RateLimit, type PerSecond } from './mux/rate-limit.js';
 export type {
   Admission,
   Caller,
+  BrowserFiles,
   ChromeVersion,
   Client,
   Downstream,
@@ -14,9 +15,13 @@ export type {
   Priority,
   Seat,
   TenantStats,
+  UploadedFile,
 } from './mux/types.js';
 export type { Quota } from './mux/quotas.js';
 export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';
+export type { OutgoingOptions } from './mux/file-root.js';
+export type { FileEntry, FileLimits, OpenFile } from './virtual/file-store.js';
+export { defaultSchemes } from './virtual/url-policy.js';
 export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
 export type { MetricsText } from './telemetry/metrics.js';

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { parseEntry } from '../egress/entry.js';
 
@@ -126,6 +127,22 @@ export function hostsAndNetworks() {
     list(entry),
     'list of host names (*.example.com for all below it, * for every host), IP addresses and CIDRs',
   );
+}
+
+/** Some schemes of URLs, without the colon; as text they are parted by commas. */
+export function schemes() {
+  const scheme = z.string().regex(/^[a-z][a-z0-9+.-]*$/i);
+  return leaf(list(scheme), 'list of URL schemes without the colon, such as https');
+}
+
+/** An absolute path of a directory. */
+export function directory() {
+  return leaf(z.string().refine(isAbsolute), 'an absolute path of a directory');
+}
+
+/** Some directories; as text they are parted by commas. */
+export function directories() {
+  return leaf(list(z.string().refine(isAbsolute)), 'list of absolute paths of directories');
 }
 
 function isUrl(protocols: readonly string[]) {

@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { defaultSchemes } from '../../src/index.js';
 import {
   bytes,
   choice,
+  directories,
+  directory,
   duration,
   flag,
   host,
@@ -12,6 +15,7 @@ import {
   ipAddress,
   origins,
   perSecond,
+  schemes,
   text,
   url,
   urls,
@@ -72,6 +76,10 @@ export const configSchema = z.strictObject({
     upgradesPerSecond: perSecond(10_000).default('auto'),
     idle: duration(0, WEEK, '0 (no limit) to 168h').default(0),
     lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
+    files: z.strictObject({
+      total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
+      upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),
+    }),
   }),
   policy: z.strictObject({
     // by default local without tokens, tenant with them
@@ -85,6 +93,11 @@ export const configSchema = z.strictObject({
       host: ipAddress().default('127.0.0.1'),
       connectTimeout: duration(100, 120_000, '100ms to 2m').default(10_000),
       maxConnections: integer(1, 100_000).default(512),
+    }),
+    allowedSchemes: schemes().default([...defaultSchemes]),
+    files: z.strictObject({
+      allow: directories().default([]),
+      directory: directory().optional(),
     }),
   }),
   log: z.strictObject({

@@ -8,6 +8,7 @@ import { CdpmuxError } from '../../src/index.js';
 import type { Access } from '../auth/access.js';
 import type { Tls } from '../config.js';
 import { ChromeEndpoints } from './chrome-endpoints.js';
+import { FileEndpoints } from './file-endpoints.js';
 import type { Log } from './log.js';
 import { OperatorEndpoints, type OperatorOptions } from './operator-endpoints.js';
 import { publicAddress } from './public-address.js';
@@ -19,8 +20,8 @@ import { UpgradeHandler } from './upgrade.js';
 const text = 'text/plain; charset=UTF-8';
 const json = 'application/json; charset=UTF-8';
 
-/** Enough for any client; one that sends its request byte by byte gets no more. */
-const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+/** Enough for any client, an upload's content included; one that sends its headers byte by byte gets no more. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 300_000, connectionsCheckingInterval: 5_000 };
 /** The same for what comes before the first request, ms. */
 const handshakeTimeout = 10_000;
 
@@ -59,6 +60,7 @@ export class FrontDoor {
   readonly #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
   readonly #operator: OperatorEndpoints;
+  readonly #files: FileEndpoints;
   /** All connections, upgraded ones too, which the server itself forgets; taken off when they close. */
   readonly #sockets = new Set<Socket>();
 
@@ -72,6 +74,7 @@ export class FrontDoor {
     this.#server = options.tls
       ? createTlsServer({ ...timeouts, handshakeTimeout, ...options.tls }, onRequest)
       : createServer(timeouts, onRequest);
+    this.#files = new FileEndpoints(options.mux);
     this.#server.on('connection', this.#onConnection);
     this.#server.on('upgrade', this.#onUpgrade);
     if (options.admin) {
@@ -151,7 +154,8 @@ export class FrontDoor {
       if (await this.#answerOps(where.path, response)) return;
       if (where.path === '/json' || where.path.startsWith('/json/')) {
         await this.#chrome.handle(request, response, where, guest);
-      } else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
+      } else if (await this.#files.handle(request, response, where.path, guest.tenant)) return;
+      else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
       else if (!(await this.#operator.handle(request, response, where.path, guest)))
         send(response, 404, text, `Nothing is at ${where.path}.\n`);
     } catch (error) {

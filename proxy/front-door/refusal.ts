@@ -11,6 +11,7 @@ const statusOf: Record<ErrorCode, number> = {
   ENDED: 404,
   OVER_QUOTA: 429,
   LIMIT: 429,
+  TOO_LARGE: 413,
   QUEUE_FULL: 503,
   QUEUE_TIMEOUT: 503,
   CLOSING: 503,

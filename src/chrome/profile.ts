@@ -18,7 +18,7 @@ export interface Profile {
 // the 107 bytes that a socket's address has room for.
 const TMPDIR_LONGEST = 107 - '/org.chromium.Chromium.XXXXXX/SingletonSocket'.length;
 const PREFIX = 'cdpmux-profile-';
-const NAME = /^cdpmux-(?:profile|unpack)-(\d+-\d+-[0-9a-f]{8})-\w+$/;
+const NAME = /^cdpmux-(?:profile|unpack|files)-(\d+-\d+-[0-9a-f]{8})-\w+$/;
 
 /** Makes a fresh directory that only we can read, under a name that says whose it is. */
 export async function createProfile(tmpDir: string): Promise<Profile> {
@@ -36,7 +36,7 @@ export interface Swept {
 }
 
 /**
- * Removes what cdpmuxes that were killed left in `tmpDir`: profiles and half unpacked Chromes, and Chromes that still
+ * Removes what cdpmuxes that were killed left in `tmpDir`: profiles, files and half unpacked Chromes, and Chromes that still
  * run on such a profile. Whatever belongs to a living owner, or to another host, stays.
  */
 export async function sweepProfiles(tmpDir: string): Promise<Swept> {

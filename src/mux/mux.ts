@@ -6,10 +6,14 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { Pool } from '../pool/pool.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
+import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
+import { UrlPolicy } from '../virtual/url-policy.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { Directories } from './directories.js';
 import type { Hooks, OpenBrowser } from './directory.js';
+import { BrowserFileList } from './browser-file-list.js';
+import { FileRoot } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
 import { Quotas } from './quotas.js';
@@ -18,6 +22,7 @@ import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 import type {
   Admission,
+  BrowserFiles,
   Caller,
   ChromeVersion,
   MuxStats,
@@ -54,6 +59,9 @@ export class Mux {
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #rates: TenantRates;
+  readonly #policy: OutgoingPolicy;
+  /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
+  #files: FileRoot | undefined;
   #executable: ChromeExecutable | undefined;
   #state: State = 'new';
   /** Chromes whose connection is gone and whose processes are being ended. */
@@ -75,13 +83,22 @@ export class Mux {
       },
     );
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
+    const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
+    this.#policy = {
+      urls: new UrlPolicy(allowedSchemes),
+      directories,
+      ...(onDownloadCanceled && { onDownloadCanceled }),
+    };
     this.#metrics = new Metrics(() => this.#snapshot());
   }
 
   /** Sweeps what an earlier cdpmux left, and launches the first Chromes; rejects with NO_CHROME or LAUNCH_FAILED. */
   async start(): Promise<void> {
-    const { chrome, env, tmpDir, browsers } = this.#options;
-    await sweepProfiles(tmpDir);
+    const { chrome, env, tmpDir, browsers, outgoing } = this.#options;
+    const { filesDirectory = tmpDir } = outgoing;
+    const isShared = browsers.upstreams.length === 0 || outgoing.filesDirectory !== undefined;
+    if (isShared) this.#files = await FileRoot.in(filesDirectory);
+    for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     if (browsers.upstreams.length === 0) {
       this.#executable = await findChrome({
         ...(chrome !== undefined && { chrome }),
@@ -128,6 +145,18 @@ export class Mux {
     const open = await this.#find({ kind: 'browser', name }, request);
     this.#directories.of(caller.tenant).used(open);
     return new NamedPageList(open.virtual);
+  }
+
+  /** The files of an open virtual browser of this tenant's; rejects with NOT_FOUND or ENDED. */
+  async files(id: string, tenant: Tenant): Promise<BrowserFiles> {
+    this.#mustServe();
+    const found = this.#directories.of(tenant).resolve(id);
+    const open = 'open' in found ? await found.open : undefined;
+    if (!open || open.virtual.tenant.name !== tenant.name) {
+      throw new CdpmuxError('NOT_FOUND', `No virtual browser that is open has the id ${id}.`);
+    }
+    this.#directories.of(tenant).used(open);
+    return new BrowserFileList(open.virtual);
   }
 
   /** What the Chrome says of itself that new clients get. */
@@ -204,6 +233,7 @@ export class Mux {
     }
     await this.#pool.close(deadline);
     await Promise.all(this.#reaping);
+    await this.#files?.close();
   }
 
   async #find(
@@ -278,6 +308,8 @@ export class Mux {
         ...(proxyServer !== undefined && { proxyServer }),
         ...(proxyBypassList !== undefined && { proxyBypassList }),
         ...(egress && { egress }),
+        policy: this.#policy,
+        ...(this.#files && { files: this.#files.store(this.#options.outgoing.limits) }),
         onEnd: () => {
           release();
           onEnd();

@@ -23,6 +23,8 @@ export class NamedPageList implements NamedBrowser {
   }
 
   async open(url: string, forTab: boolean): Promise<PageEntry> {
+    const why = this.#virtual.policy?.urls.refusalOf(url);
+    if (why !== undefined) throw new CdpmuxError('FORBIDDEN', why);
     const id = await this.#virtual.createPage(url, forTab);
     const entry = await this.#entry(id);
     if (!entry) throw new CdpmuxError('NOT_FOUND', `The new page ${id} was closed before it could be shown.`);

@@ -2,6 +2,7 @@ import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
 import type { PerSecond } from './rate-limit.js';
+import type { OutgoingOptions } from './file-root.js';
 
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
@@ -37,4 +38,6 @@ export interface MuxOptions {
     /** Longest life of a virtual browser, ms; 0 for no limit. */
     readonly lifetime: number;
   };
+  /** What of the machine strangers may reach. */
+  readonly outgoing: OutgoingOptions;
 }

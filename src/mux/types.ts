@@ -1,4 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
+import type { Readable } from 'node:stream';
+import type { FileEntry, OpenFile } from '../virtual/file-store.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { Quota } from './quotas.js';
 
@@ -83,6 +85,22 @@ export interface NamedBrowser {
   activate(targetId: string): Promise<boolean>;
   /** False when it has no such target. */
   closeTarget(targetId: string): Promise<boolean>;
+}
+
+/** The files of a virtual browser: what was uploaded for its pages, and what they downloaded. */
+export interface BrowserFiles {
+  list(): FileEntry[];
+  /** Opens one by name or by its download's guid; rejects with NOT_FOUND. */
+  read(name: string): Promise<OpenFile>;
+  /** Takes one in, whose length may be known beforehand; rejects with TOO_LARGE or BAD_PARAMETER. */
+  write(name: string, content: Readable, announced?: number): Promise<UploadedFile>;
+  /** False when there is none of that name. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** A file that was uploaded, with the path by which `DOM.setFileInputFiles` takes it. */
+export interface UploadedFile extends FileEntry {
+  readonly path: string;
 }
 
 /** Answer of `Browser.getVersion` of the Chrome that new clients get. */

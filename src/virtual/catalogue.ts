@@ -9,6 +9,7 @@ import {
 } from './catalogue-entry.js';
 import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
+import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { emulationInFrames, networkCookies } from './rules-fatal.js';
 import { notFound, refuse } from './rules-refused.js';
 import { securityCommands } from './rules-security.js';
@@ -16,6 +17,7 @@ import { storageCommands } from './rules-storage.js';
 import { emulationCommands, fetchCommands, memoryCommands, systemInfoCommands } from './rules-system.js';
 import { targetCommands } from './rules-target.js';
 import { ioCommands, tracingCommands } from './rules-tracing.js';
+import { fetchUrls, loadNetworkResource, navigate } from './rules-url.js';
 
 /**
  * What becomes of every method of the protocol. Chrome has two kinds of sessions: those on the browser, of which a
@@ -48,17 +50,20 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     Tethering: refused("it would open ports on Chrome's machine."),
 
     Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames }),
-    Fetch: ofTargets(fetchCommands),
-    Network: ofTargets(networkCookies),
+    DOM: ofTargets(domFiles),
+    Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }),
+    Input: ofTargets({ dispatchDragEvent: dragFiles }),
+    Network: ofTargets({ ...networkCookies, loadNetworkResource }),
+    Page: ofTargets({ navigate, setDownloadBehavior: pageDownloadBehavior }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),
     Schema: ofTargets({}),
 
     ...Object.fromEntries(
       [
         'Accessibility Ads Animation Audits Autofill BackgroundService CSS CacheStorage Console CrashReportContext',
-        'DOM DOMDebugger DOMSnapshot DOMStorage Debugger DeviceAccess DeviceOrientation DigitalCredentials',
-        'EventBreakpoints FedCm FileSystem FindInPage HeadlessExperimental HeapProfiler IndexedDB Input Inspector',
-        'LayerTree Log Media Overlay Page Performance PerformanceTimeline Preload Profiler ServiceWorker',
+        'DOMDebugger DOMSnapshot DOMStorage Debugger DeviceAccess DeviceOrientation DigitalCredentials',
+        'EventBreakpoints FedCm FileSystem FindInPage HeadlessExperimental HeapProfiler IndexedDB Inspector',
+        'LayerTree Log Media Overlay Performance PerformanceTimeline Preload Profiler ServiceWorker',
         'SmartCardEmulation WebAudio WebAuthn WebMCP',
       ]
         .join(' ')

@@ -4,6 +4,7 @@ import { askInside } from './ask-in-page.js';
 import { answer, everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
+import { downloadBehavior } from './rules-files.js';
 import { refuse } from './rules-refused.js';
 import type { Incoming, ParsedReply } from './virtual-client.js';
 
@@ -102,7 +103,7 @@ export const browserCommands: Record<string, CommandEntry> = {
   executeBrowserCommand: everywhere(wholeChrome),
   getHistograms: everywhere(refuse('they count what everybody does in it.')),
   getHistogram: everywhere(refuse('it counts what everybody does in it.')),
-  setDownloadBehavior: everywhere(scope(context, inOwnContext)),
+  setDownloadBehavior: downloadBehavior,
   cancelDownload: everywhere(scope(context, inOwnContext)),
   grantPermissions: everywhere(scope(`${context}; not the clipboard`, permissions)),
   setPermission: everywhere(scope(`${context}; not the clipboard`, permissions)),

@@ -5,6 +5,7 @@ import { createFilteredContext } from './filtered-context.js';
 import { limited, reserving } from './limited.js';
 import { attachCommands } from './rules-attach.js';
 import { refuse } from './rules-refused.js';
+import { createsTarget } from './rules-url.js';
 import type { ClientSession } from './client-session.js';
 
 const notHere = refuse('it reaches beyond one virtual browser.');
@@ -111,7 +112,7 @@ export const targetCommands: Record<string, CommandEntry> = {
   createTarget: everywhere(
     scope(
       "browserContextId; without one the virtual browser's default",
-      limited('targets', inContext('every session', reserving('targets'))),
+      createsTarget(limited('targets', inContext('every session', reserving('targets')))),
     ),
   ),
   closeTarget: everywhere(scope('targetId', guarded('targetId'))),

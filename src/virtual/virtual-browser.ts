@@ -6,6 +6,8 @@ import type { ClientSession } from './client-session.js';
 import type { EgressGate } from './egress.js';
 import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
+import type { FileStore } from './file-store.js';
+import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
@@ -30,6 +32,10 @@ export interface VirtualBrowserOptions {
   readonly proxyBypassList?: string;
   /** Looks at what goes out of its contexts; it is its own, and ends with it. */
   readonly egress?: EgressGate;
+  /** What it may reach of this machine, where its tenant is a stranger; by default as little as can be. */
+  readonly policy?: OutgoingPolicy;
+  /** Its uploads and downloads, deleted with it; none where Chrome runs on another machine. */
+  readonly files?: FileStore;
   /** Called once, when it has ended for whatever reason. */
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
@@ -65,6 +71,11 @@ export class VirtualBrowser {
   readonly frames = new RecentIds(REMEMBERED);
   /** Guids of its downloads, learned as they begin. */
   readonly downloads = new RecentIds(REMEMBERED);
+  /** Set for strangers only: all others have Chrome's own trust. */
+  readonly policy: OutgoingPolicy | undefined;
+  readonly files: FileStore | undefined;
+  /** A stranger's sessions that asked for download events; taken off with the session. */
+  readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
@@ -79,6 +90,8 @@ export class VirtualBrowser {
     this.quota = new Quota(options.limits);
     this.rootId = rootId;
     this.defaultContextId = contextId;
+    this.policy = options.tenant.trust === 'local' ? undefined : (options.policy ?? strictPolicy);
+    this.files = options.files;
     this.#options = options;
     host.virtuals.add(this);
     host.addContext(contextId, this, rootId);
@@ -86,6 +99,7 @@ export class VirtualBrowser {
 
   static async open(host: VirtualHost, options: VirtualBrowserOptions): Promise<VirtualBrowser> {
     const { upstream } = host;
+    if (options.tenant.trust !== 'local') await host.downloads.start();
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     const params: Protocol.Target.CreateBrowserContextRequest = { disposeOnDetach: true };
     let virtual: VirtualBrowser | undefined;
@@ -202,7 +216,10 @@ export class VirtualBrowser {
     clearTimeout(this.#lifetime);
     for (const client of [...this.clients]) client.end(code, reason);
     this.host.forget(this);
-    this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '');
+    const { files } = this;
+    // Chrome may still write into it until then.
+    const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
+    this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '', deleteFiles);
     this.host.upstream.failSession(this.rootId, sessionNotFound);
     this.#options.egress?.close();
     this.#options.onEnd();

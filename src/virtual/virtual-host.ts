@@ -3,6 +3,7 @@ import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
+import { DownloadWatch } from './download-watch.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
 import { TraceLock } from './trace-lock.js';
@@ -27,6 +28,8 @@ export class VirtualHost implements EventSink {
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
   readonly tracing = new TraceLock();
+  /** Hears of all downloads, once a stranger is here. */
+  readonly downloads = new DownloadWatch(this);
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -80,6 +83,9 @@ export class VirtualHost implements EventSink {
   addContext(contextId: string, owner: VirtualBrowser, holder: string, onGone?: () => void): void {
     this.#contexts.set(contextId, { owner, holder, onGone });
     if (contextId !== owner.defaultContextId) owner.quota.added('contexts');
+    // Full Chrome's own behaviour is to download into the home directory.
+    const denied = { behavior: 'deny', browserContextId: contextId } as const;
+    if (owner.policy) this.upstream.call('Browser.setDownloadBehavior', denied, owner.rootId);
   }
 
   removeContext(contextId: string): void {
@@ -157,6 +163,7 @@ export class VirtualHost implements EventSink {
     this.tracing.release(session);
     this.forgetContextsHeldBy(session.id);
     session.client.forgetSession(session);
+    session.client.virtual.downloadListeners.delete(session);
     const record = this.#targets.get(session.targetId);
     if (record && --record.sessions === 0) record.owner.targetChanged(record);
   }
@@ -191,6 +198,7 @@ export class VirtualHost implements EventSink {
   /** Forgets what belonged to a virtual browser; Chrome's own events about it fall on nobody from now on. */
   forget(virtual: VirtualBrowser): void {
     this.virtuals.delete(virtual);
+    this.downloads.forget(virtual);
     for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
     for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
     for (const [id, owner] of this.#windows) if (owner === virtual) this.#windows.delete(id);

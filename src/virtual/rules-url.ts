@@ -1,0 +1,88 @@
+import { CdpCode } from '../cdp/errors.js';
+import { levels, scope, type CommandEntry } from './catalogue-entry.js';
+import type { ClientSession } from './client-session.js';
+import { objectParams, type Rule, type Unchecked } from './rule.js';
+import { notFound } from './rules-refused.js';
+import { asChromeReads, type UrlPolicy } from './url-policy.js';
+import type { Incoming } from './virtual-client.js';
+
+/** Passes a command on. */
+export const pass: Rule = (session, incoming) => session.client.forward(session, incoming);
+
+/** Why a command's parameters are refused to a tenant; undefined where they are not. */
+export type Objection = (params: Unchecked, urls: UrlPolicy) => string | undefined;
+
+/** Puts a check of what a tenant asks for before another rule; whoever has Chrome's own trust pays nothing for it. */
+export function forTenants(objection: Objection, then: Rule = pass): Rule {
+  return (session, incoming) => {
+    const { policy } = session.client.virtual;
+    const why = policy && objection(objectParams(incoming), policy.urls);
+    if (why === undefined) then(session, incoming);
+    else refuseTenant(session, incoming, why);
+  };
+}
+
+/** Answers a tenant's command with the reason why it may not. */
+export function refuseTenant(session: ClientSession, { scan }: Incoming, why: string): void {
+  session.client.refuse(session, scan.id, { code: CdpCode.server, message: `'${scan.method}': ${why}` });
+}
+
+/** The parameter `url` names what is loaded. */
+const url: Objection = (params, urls) => {
+  const value = params['url'];
+  // Anything else is Chrome's to refuse.
+  return typeof value === 'string' ? urls.refusalOf(value) : undefined;
+};
+
+/** A response that the client makes up may redirect. */
+const redirect: Objection = ({ responseHeaders, binaryResponseHeaders }, urls) => {
+  for (const target of [...locations(responseHeaders), ...binaryLocations(binaryResponseHeaders)]) {
+    const why = urls.refusalOf(target);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+};
+
+function* locations(headers: unknown): Generator<string> {
+  if (!Array.isArray(headers)) return;
+  for (const header of headers as readonly unknown[]) {
+    if (typeof header !== 'object' || header === null) continue;
+    const { name, value } = header as Unchecked;
+    if (typeof name !== 'string' || typeof value !== 'string') continue;
+    // A value with line ends in it could be more headers than one.
+    yield* locationLines(`${name}:${value}`);
+  }
+}
+
+/** `name: value` pairs, parted by bytes 0, in base64. */
+function* binaryLocations(headers: unknown): Generator<string> {
+  if (typeof headers === 'string') yield* locationLines(Buffer.from(headers, 'base64').toString('latin1'));
+}
+
+function* locationLines(text: string): Generator<string> {
+  for (const line of text.split(/[\0\r\n]+/)) {
+    const target = /^\s*location\s*:(.*)$/i.exec(line)?.[1];
+    // Without a scheme it is relative, to a URL that was checked when it was asked for.
+    if (target !== undefined && /^[^/?#]*:/.test(asChromeReads(target))) yield target;
+  }
+}
+
+const loads = 'for strangers only URLs of allowed schemes';
+
+/** Pages that are opened and gone to. */
+export const navigate: CommandEntry = levels(notFound, scope(`url: ${loads}`, forTenants(url)));
+
+/** What a page's session loads for the client. */
+export const loadNetworkResource: CommandEntry = navigate;
+
+/** A page that is opened, once it may be. */
+export function createsTarget(rule: Rule): Rule {
+  return forTenants(url, rule);
+}
+
+/** Requests that the client sends elsewhere, or answers itself. */
+export const fetchUrls: Record<string, CommandEntry> = {
+  continueRequest: navigate,
+  continueResponse: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
+  fulfillRequest: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
+};
