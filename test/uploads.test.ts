@@ -337,7 +337,9 @@ describe('the files that strangers give to pages', () => {
         ['PWA.launch', { manifestId: 'http://x/', url: `file://${outside}` }],
         ['PWA.launchFilesInApp', { manifestId: 'http://x/', files: [outside] }],
       ] as const) {
-        expect((await client.ask(method, params)).error?.message).toContain('the machine');
+        expect((await client.ask(method, params)).error?.message).toContain(
+          'not available in a shared Chrome',
+        );
       }
     });
   });

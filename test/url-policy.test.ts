@@ -42,7 +42,7 @@ describe('the URLs of strangers', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     [cdpmux, trusting, chrome] = await Promise.all([
-      startCdpmux({ 'policy.trust': 'tenant' }),
+      startCdpmux({ 'policy.trust': 'tenant', 'policy.egress.mode': 'off' }),
       startCdpmux({ 'browsers.min': 0 }),
       startChrome(),
     ]);

@@ -192,13 +192,22 @@ function egressConflict(get: (path: string) => unknown): Conflict | undefined {
     get('policy.egress.host'),
     get('browsers.upstreams'),
   ];
-  if (mode !== 'filter' || typeof host !== 'string' || !isLoopback(host) || !Array.isArray(upstreams))
+  const [trust, list] = [get('policy.trust'), get('auth.tokens')];
+  const hasTokens = (Array.isArray(list) && list.length > 0) || get('auth.file') !== undefined;
+  const strangers = trust === 'tenant' || (trust === undefined && hasTokens);
+  if (
+    mode === 'off' ||
+    (mode === 'auto' && !strangers) ||
+    typeof host !== 'string' ||
+    !isLoopback(host) ||
+    !Array.isArray(upstreams)
+  )
     return undefined;
   const remote = (upstreams as string[]).find(
     (url) => !isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, '')),
   );
   if (remote === undefined) return undefined;
-  const allowed = `an address of this machine that the Chrome at ${remote} reaches, for policy.egress.mode=filter`;
+  const allowed = `an address of this machine that the Chrome at ${remote} reaches, for the filter of policy.egress (policy.egress.mode=off switches it off)`;
   return { path: ['policy', 'egress', 'host'], allowed };
 }
 

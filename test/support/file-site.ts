@@ -90,6 +90,8 @@ export async function startForStrangers({ folder }: FileSite): Promise<{ cdpmux:
   const kept = await mkdtemp(join(folder, 'kept-'));
   const cdpmux = await startCdpmux({
     'policy.trust': 'tenant',
+    // the site is on loopback
+    'policy.egress.mode': 'off',
     'policy.files.allow': join(folder, 'allowed'),
     'policy.files.directory': kept,
     'limits.files.total': TOTAL,
