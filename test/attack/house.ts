@@ -134,11 +134,7 @@ export class House {
     await this.#download(home);
     await this.#pausedPage();
     this.#origins();
-    const { targetInfos } = await wire.send<{ targetInfos: { targetId: string; type: string }[] }>(
-      'Target.getTargets',
-      { filter: [{ type: 'tab' }] },
-    );
-    const tab = await attachTo(wire, targetInfos[0]!.targetId);
+    const tab = await attachTo(wire, await targetOf(wire, 'tab', `${TAG}/serving`));
     this.#add('target', 'tab', tab.targetId);
     this.#add('session', 'tab', tab.sessionId);
     const nested = await wire.send<{ sessionId: string }>('Target.attachToBrowserTarget');
