@@ -82,7 +82,12 @@ async function attackAtHome(stage: Stage): Promise<{ results: Result[]; unanswer
 }
 
 async function run(closers: Closers): Promise<number> {
-  const executable = await findChrome({ chrome: undefined, kind, env: process.env, tmpDir: tmpdir() });
+  const executable = await findChrome({
+    chrome: undefined,
+    kind: kind ?? 'auto',
+    env: process.env,
+    tmpDir: tmpdir(),
+  });
   const machine = `Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${(loadavg()[0] ?? 0).toFixed(1)}`;
   console.log(`attacker beside victim in one Chrome: ${executable.kind} (${executable.path}), ${machine}\n`);
   const cdpmux = await startCdpmux(executable);
