@@ -1,4 +1,3 @@
-import type { Message } from '../support/cdp-client.js';
 import { neverLike, type Id, type IdKind } from './ids.js';
 import { difference, isOwnDoing, keepThings, sorted, stateOfPage } from './house-state.js';
 import { SECRET } from './living.js';
