@@ -6,68 +6,127 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { work, type Alone } from '../test/attack/work.js';
 import type { Stage } from '../test/attack/arena.js';
 import type { Party } from '../test/attack/parties.js';
-import { pressures } from '../test/attack/pressure.js';
-import { durations, percentile, record } from './figures.js';
+import { flood, pressures } from '../test/attack/pressure.js';
+import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import type { Closers } from './closers.js';
+import { startDirect } from './direct-chrome.js';
+import { durations, median, percentile, record } from './figures.js';
 import { projectRoot } from './paths.js';
 import { RawClient } from './raw-client.js';
 
 /** How the victim fared beside one that presses on it. */
 export interface Beside {
   readonly name: string;
-  /** p50 of `Runtime.evaluate` one at a time, ms: before and after the attacker, and beside it. */
-  readonly alone: number;
-  readonly beside: number;
-  readonly ratio: number;
-  readonly ratio99: number;
+  readonly cdpmux: Ratio;
+  /** The same two clients at a Chrome of their own; undefined where that Chrome would not survive it. */
+  readonly direct: Ratio | undefined;
   /** What the victim's whole work lacked or had beyond a run alone. */
   readonly leaks: readonly string[];
+}
+
+/** Latency of `Runtime.evaluate`, one at a time: p50 in ms, and ratios of beside to alone. */
+export interface Ratio {
+  readonly alone: number;
+  readonly beside: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Where it is measured. */
+export interface Sides {
+  readonly stage: Stage;
+  readonly executable: ChromeExecutable;
+  readonly closers: Closers;
+  readonly seconds: number;
+  readonly alone: Alone;
 }
 
 /** The victim's work must end, however much slower it is, ms. */
 const PATIENCE = 120_000;
 
-/** Measures a victim beside each attacker; with `alone` it also does its whole work there. */
-export async function besideEach(
-  stage: Stage,
-  { seconds, only, alone }: { seconds: number; only?: string; alone?: Alone },
-): Promise<Beside[]> {
+/** The flood is measured in so many turns on each side: its ratio is one that has a bound. */
+const FLOOD_ROUNDS = 5;
+
+/** What ends a Chrome or leaves it unusable to all. */
+const onlyThrough = /browser|everything/;
+
+/** Measures a victim beside each attacker, and has it do its whole work there; `onResult` is told as it goes. */
+export async function besideEach(sides: Sides, onResult: (result: Beside) => void): Promise<Beside[]> {
   const results: Beside[] = [];
-  for (const { name } of pressures) {
-    if (only === undefined || only === name) results.push(await beside(stage, name, seconds, alone));
+  for (const pressure of pressures) {
+    const { name } = pressure;
+    const through: Ratio[] = [];
+    const direct: Ratio[] = [];
+    const leaks: string[] = [];
+    for (let round = 0; round < (pressure === flood ? FLOOD_ROUNDS : 1); round++) {
+      const judge = round === 0 ? () => differences(sides, leaks) : undefined;
+      through.push(await beside(sides.stage, name, sides.seconds, judge));
+      if (!onlyThrough.test(name)) direct.push(await besideDirect(sides, name));
+    }
+    const result = {
+      name,
+      cdpmux: middle(through),
+      direct: direct.length > 0 ? middle(direct) : undefined,
+      leaks,
+    };
+    results.push(result);
+    onResult(result);
   }
   return results;
 }
 
-async function beside(stage: Stage, name: string, seconds: number, alone?: Alone): Promise<Beside> {
+/** A Chrome for each, since what an attacker leaves behind stays in it. */
+async function besideDirect({ stage, executable, closers, seconds }: Sides, name: string): Promise<Ratio> {
+  const chrome = await startDirect(executable);
+  const close = closers.add(() => chrome.close());
+  const party = { wsUrl: chrome.wsUrl, httpUrl: '', headers: {} };
+  const parties = { victim: party, attacker: party, separate: false };
+  const ratio = await beside({ ...stage, parties }, name, seconds);
+  await close();
+  return ratio;
+}
+
+/** `then` is done while the attacker is still at it. */
+async function beside(
+  stage: Stage,
+  name: string,
+  seconds: number,
+  then?: () => Promise<void>,
+): Promise<Ratio> {
   const victim = await Victim.open(stage.parties.victim, stage.site.url('victim', 'empty'));
   try {
     const before = await victim.measure(seconds / 2);
     const attacker = await startAttacker(name, stage.parties.attacker, stage.site.origin);
     let during: Latency;
-    const leaks: string[] = [];
     try {
       during = await victim.measure(seconds);
-      if (alone) leaks.push(...(await differences(stage, alone)));
+      await then?.();
     } finally {
+      const gone = once(attacker, 'exit');
       attacker.kill('SIGKILL');
-      await once(attacker, 'exit');
+      await gone;
     }
     const after = await victim.measure(seconds / 2);
-    const quiet = (before.p50 + after.p50) / 2;
-    const ratio99 = during.p99 / ((before.p99 + after.p99) / 2);
-    return { name, alone: quiet, beside: during.p50, ratio: during.p50 / quiet, ratio99, leaks };
+    const alone = (before.p50 + after.p50) / 2;
+    const p99 = during.p99 / ((before.p99 + after.p99) / 2);
+    return { alone, beside: during.p50, p50: during.p50 / alone, p99 };
   } finally {
     victim.close();
   }
 }
 
-async function differences(stage: Stage, alone: Alone): Promise<string[]> {
+function middle(ratios: readonly Ratio[]): Ratio {
+  const of = (member: keyof Ratio): number => median(ratios.map((ratio) => ratio[member]));
+  return { alone: of('alone'), beside: of('beside'), p50: of('p50'), p99: of('p99') };
+}
+
+async function differences({ stage, alone }: Sides, leaks: string[]): Promise<void> {
   const late = new AbortController();
   try {
     const run = await Promise.race([work(stage), delay(PATIENCE, undefined, { signal: late.signal })]);
-    return run ? alone.differences(run) : [`its work was not done within ${PATIENCE} ms`];
+    leaks.push(...(run ? alone.differences(run) : [`its work was not done within ${PATIENCE} ms`]));
   } catch (error) {
-    return [(error as Error).message];
+    leaks.push((error as Error).message);
   } finally {
     late.abort();
   }

@@ -8,13 +8,11 @@ import { Arena, type Result, type Stage } from '../test/attack/arena.js';
 import { everyCommand, type Outcome } from '../test/attack/every-command.js';
 import { named } from '../test/attack/named.js';
 import { partiesAt } from '../test/attack/parties.js';
-import { flood } from '../test/attack/pressure.js';
 import { Alone, work } from '../test/attack/work.js';
 import { openSite } from '../test/support/site.js';
 import { besideEach, type Beside } from './attack-latency.js';
 import { startCdpmux } from './cdpmux.js';
 import { Closers } from './closers.js';
-import { startDirect } from './direct-chrome.js';
 
 const USAGE = `npm run attack -- [flags]
   --part all|named|commands|latency  which attacks (all)
@@ -49,11 +47,16 @@ function show({ name, tries, leaks }: Result): void {
 const verdict = (leaks: readonly string[]): string =>
   leaks.length === 0 ? 'nothing' : `${leaks.length} LEAK${leaks.length === 1 ? '' : 'S'}`;
 
-function showBeside({ name, alone, beside, ratio, ratio99, leaks }: Beside): void {
-  const figures = [alone, beside].map((ms) => ms.toFixed(2).padStart(7)).join('');
-  console.log(
-    `${name.padEnd(58)}${figures}${ratio.toFixed(2).padStart(7)}${ratio99.toFixed(2).padStart(7)}  ${verdict(leaks)}`,
-  );
+function showBeside({ name, cdpmux, direct, leaks }: Beside): void {
+  const figures = [
+    cdpmux.alone,
+    cdpmux.beside,
+    cdpmux.p50,
+    direct?.p50 ?? NaN,
+    cdpmux.p99,
+    direct?.p99 ?? NaN,
+  ].map((value) => (Number.isNaN(value) ? '' : value.toFixed(2)).padStart(8));
+  console.log(`${name.padEnd(56)}${figures.join('')}  ${verdict(leaks)}`);
   for (const leak of leaks) console.log(`    ${leak.slice(0, 400)}`);
 }
 
@@ -101,18 +104,16 @@ async function run(closers: Closers): Promise<number> {
   const atHome =
     does('named') || does('commands') ? await attackAtHome(stage) : { results: [], unanswered: [] };
   const beside: Beside[] = [];
-  let direct: Beside | undefined;
   if (does('latency') && seconds > 0) {
     const alone = new Alone([await work(stage), await work(stage), await work(stage)]);
     console.log(
-      `\n${'victim beside an attacker that'.padEnd(58)}  alone beside    p50    p99  its work differs in`,
+      `\n${'victim beside an attacker that'.padEnd(56)}   alone  beside     p50 (direct)   p99 (direct)  its work differs in`,
     );
-    beside.push(...(await besideEach(stage, { seconds, alone })));
-    beside.forEach(showBeside);
-    direct = await besideDirect(stage, closers);
-    if (direct) showBeside({ ...direct, name: `without cdpmux: ${direct.name}` });
+    const sides = { stage, executable, closers, seconds, alone };
+    beside.push(...(await besideEach(sides, showBeside)));
     console.log(
-      'alone, beside: p50 of Runtime.evaluate, one at a time, ms; p50, p99: ratio of beside to alone.',
+      'alone, beside: p50 of Runtime.evaluate, one at a time, ms. p50, p99: ratio of beside to alone;\n' +
+        'direct: the same two clients at a Chrome with nothing in between.',
     );
   }
   const all = [...atHome.results.map(({ leaks }) => leaks), ...beside.map(({ leaks }) => leaks)];
@@ -130,28 +131,10 @@ async function run(closers: Closers): Promise<number> {
       leaks,
       ...atHome,
       beside,
-      direct,
     };
     await writeFile(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
   return leaks === 0 ? 0 : 1;
-}
-
-/** The same flood between two clients of a Chrome without anything in between. */
-async function besideDirect(stage: Stage, closers: Closers): Promise<Beside | undefined> {
-  const executable = await findChrome({
-    chrome: undefined,
-    kind: kind ?? 'auto',
-    env: process.env,
-    tmpDir: tmpdir(),
-  });
-  const chrome = await startDirect(executable);
-  const close = closers.add(() => chrome.close());
-  const party = { wsUrl: chrome.wsUrl, httpUrl: '', headers: {} };
-  const parties = { victim: party, attacker: party, separate: false };
-  const [result] = await besideEach({ ...stage, parties }, { seconds, only: flood.name });
-  await close();
-  return result;
 }
 
 process.exitCode = await Closers.with(run);
