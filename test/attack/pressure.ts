@@ -139,7 +139,12 @@ export const pressures: readonly Pressure[] = [
     };
   }),
   byOne('holds every new target and resumes none', async (wire, site, going) => {
-    const params = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter: [{}] };
+    const params = {
+      autoAttach: true,
+      waitForDebuggerOnStart: true,
+      flatten: true,
+      filter: [{ type: 'tab', exclude: true }, {}],
+    };
     await wire.send('Target.setAutoAttach', params);
     for (let n = 0; n < 10 && going(); n++) {
       await wire.ask('Target.createTarget', { url: empty(site) }, undefined, 500);
