@@ -21,8 +21,8 @@ export class RawClient {
   }
 
   /** Opens a WebSocket to a browser. */
-  static async connect(wsUrl: string): Promise<RawClient> {
-    const socket = new WebSocket(wsUrl, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
+  static async connect(wsUrl: string, headers: Readonly<Record<string, string>> = {}): Promise<RawClient> {
+    const socket = new WebSocket(wsUrl, { headers, perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
     await once(socket, 'open');
     return new RawClient(socket);
   }

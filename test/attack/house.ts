@@ -1,46 +1,11 @@
-import type { Message } from '../support/cdp-client.js';
 import { neverLike, type Id, type IdKind } from './ids.js';
+import { difference, isOwnDoing, keepThings, sorted, stateOfPage } from './house-state.js';
 import { SECRET } from './living.js';
 import { attachedIn, attachTo, openPage, targetOf, type Opened } from './page.js';
 import type { Site } from '../support/site.js';
 import type { Wire } from './wire.js';
 
 const TAG = SECRET;
-
-/** What a page has, sees and can do. */
-const stateOfPage = `(async () => ({
-  title: document.title, url: location.href, cookie: document.cookie,
-  local: { ...localStorage }, session: { ...sessionStorage },
-  caches: await Promise.all((await caches.keys()).map(async (name) =>
-    [name, (await (await caches.open(name)).keys()).map(({ url }) => url)])),
-  databases: (await indexedDB.databases()).map(({ name }) => name),
-  workers: (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope).sort(),
-  location: (await navigator.permissions.query({ name: 'geolocation' })).state,
-  notifications: (await navigator.permissions.query({ name: 'notifications' })).state,
-  size: [innerWidth, innerHeight, devicePixelRatio], agent: navigator.userAgent, language: navigator.language,
-  zone: Intl.DateTimeFormat().resolvedOptions().timeZone, online: navigator.onLine,
-  dark: matchMedia('(prefers-color-scheme: dark)').matches, visible: document.visibilityState,
-  nodes: document.querySelectorAll('*').length, heard: window.heard?.filter((text) => text !== '${SECRET}').length ?? 0,
-}))()`;
-
-const keepThings = `(async () => {
-  localStorage.secret = sessionStorage.secret = '${SECRET}';
-  document.cookie = 'mine=${SECRET};path=/';
-  await (await caches.open('shelf')).put('/${SECRET}', new Response('${SECRET}'));
-  await new Promise((done, fail) => {
-    const opening = indexedDB.open('${SECRET}');
-    opening.onupgradeneeded = () => opening.result.createObjectStore('things').put('${SECRET}', 1);
-    opening.onsuccess = () => { opening.result.close(); done(); };
-    opening.onerror = fail;
-  });
-  document.body.append(...Array.from({ length: 400 }, () => document.createElement('i')));
-  await new Promise((done) => {
-    const frame = document.createElement('iframe');
-    frame.src = 'empty';
-    frame.onload = done;
-    document.body.append(frame);
-  });
-})()`;
 
 /** One thing of the victim's that is looked at again and again. */
 interface Look {
@@ -134,11 +99,7 @@ export class House {
     await this.#download(home);
     await this.#pausedPage();
     this.#origins();
-    const { targetInfos } = await wire.send<{ targetInfos: { targetId: string; type: string }[] }>(
-      'Target.getTargets',
-      { filter: [{ type: 'tab' }] },
-    );
-    const tab = await attachTo(wire, targetInfos[0]!.targetId);
+    const tab = await attachTo(wire, await targetOf(wire, 'tab', `${TAG}/serving`));
     this.#add('target', 'tab', tab.targetId);
     this.#add('session', 'tab', tab.sessionId);
     const nested = await wire.send<{ sessionId: string }>('Target.attachToBrowserTarget');
@@ -421,25 +382,4 @@ export class House {
     });
     return new Map(await Promise.all(asked));
   }
-}
-
-/** Chrome lists targets in whatever order it has them. */
-function sorted(result: Message['result']): unknown {
-  const infos = result?.['targetInfos'];
-  if (!Array.isArray(infos)) return result;
-  return (infos as { targetId: string }[]).sort((a, b) => (a.targetId < b.targetId ? -1 : 1));
-}
-
-/** Events that the looks cause by themselves, or the download that never ends. */
-function isOwnDoing({ method, params }: Message): boolean {
-  if (method === 'Debugger.scriptParsed') return true;
-  return (method ?? '').endsWith('.downloadProgress') && params?.['state'] === 'inProgress';
-}
-
-/** Where two texts differ, with a little around it. */
-function difference(a: string, b: string): string {
-  let at = 0;
-  while (at < a.length && a[at] === b[at]) at++;
-  const from = Math.max(0, at - 40);
-  return `${a.slice(from, at + 60)} became ${b.slice(from, at + 60)}`;
 }

@@ -3,6 +3,9 @@ import { openPage } from './page.js';
 import type { Party } from './parties.js';
 import { Wire } from './wire.js';
 
+/** Where the pages are. */
+export type Pages = Pick<Site, 'url'>;
+
 /** What an attacker under way can be told. */
 export interface Pressing {
   stop(): Promise<void>;
@@ -12,13 +15,13 @@ export interface Pressing {
 export interface Pressure {
   readonly name: string;
   /** Begins; is under way when it resolves. */
-  readonly press: (party: Party, site: Site) => Promise<Pressing>;
+  readonly press: (party: Party, site: Pages) => Promise<Pressing>;
 }
 
 /** An attack that one client makes. */
 function byOne(
   name: string,
-  work: (wire: Wire, site: Site, going: () => boolean) => Promise<void>,
+  work: (wire: Wire, site: Pages, going: () => boolean) => Promise<void>,
 ): Pressure {
   return {
     name,
@@ -52,7 +55,7 @@ function again(going: () => boolean, step: () => Promise<unknown>): void {
   void next();
 }
 
-const empty = (site: Site): string => site.url('attacker', 'empty');
+const empty = (site: Pages): string => site.url('attacker', 'empty');
 
 /** Floods with commands, 64 on their way at all times. */
 export const flood = byOne('floods with 64 commands on their way', async (wire, site, going) => {
@@ -95,18 +98,18 @@ export const pressures: readonly Pressure[] = [
   }),
   byOne('opens and closes 50 pages', async (wire, _site, going) => {
     again(going, async () => {
-      const opened = await Promise.all(
-        Array.from({ length: 50 }, () => wire.ask('Target.createTarget', { url: 'about:blank' })),
-      );
-      await Promise.all(
-        opened.map((reply) => wire.ask('Target.closeTarget', { targetId: reply?.result?.['targetId'] })),
-      );
+      const opened: unknown[] = [];
+      for (let n = 0; n < 50 && going(); n++) {
+        const reply = await wire.ask('Target.createTarget', { url: 'about:blank' });
+        opened.push(reply?.result?.['targetId']);
+      }
+      await Promise.all(opened.map((targetId) => wire.ask('Target.closeTarget', { targetId })));
     });
     return Promise.resolve();
   }),
   byOne('sends and asks for huge messages', async (wire, site, going) => {
     const { sessionId } = await openPage(wire, empty(site));
-    const expression = `'${'x'.repeat(8 * 1024 * 1024)}'`;
+    const expression = `'${'x'.repeat(4 * 1024 * 1024)}'`;
     again(going, () => wire.ask('Runtime.evaluate', { expression, returnByValue: true }, sessionId));
   }),
   byOne('lets its console and network run over', async (wire, site) => {
@@ -114,12 +117,12 @@ export const pressures: readonly Pressure[] = [
     await Promise.all(
       ['Runtime', 'Log', 'Network', 'DOM'].map((domain) => wire.send(`${domain}.enable`, {}, sessionId)),
     );
-    const run = `setInterval(()=>{for(let n=0;n<200;n++)console.log('x'.repeat(200),n);fetch('data.json').catch(()=>0)},5);1`;
+    const run = `setInterval(()=>{for(let n=0;n<50;n++)console.log('x'.repeat(200),n);fetch('data.json').catch(()=>0)},10);1`;
     await wire.evaluate(sessionId, run);
   }),
-  byOne('takes screencasts of 4 pages', async (wire, site) => {
+  byOne('takes screencasts of 3 pages', async (wire, site) => {
     const moving = `const d=document.createElement('div');document.body.append(d);(function f(){d.textContent=Math.random();requestAnimationFrame(f)})();1`;
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 3; n++) {
       const { sessionId } = await openPage(wire, empty(site));
       await wire.evaluate(sessionId, moving);
       await wire.send('Page.startScreencast', { format: 'png', everyNthFrame: 1 }, sessionId);
@@ -136,9 +139,16 @@ export const pressures: readonly Pressure[] = [
     };
   }),
   byOne('holds every new target and resumes none', async (wire, site, going) => {
-    const params = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter: [{}] };
+    const params = {
+      autoAttach: true,
+      waitForDebuggerOnStart: true,
+      flatten: true,
+      filter: [{ type: 'tab', exclude: true }, {}],
+    };
     await wire.send('Target.setAutoAttach', params);
-    again(going, () => wire.ask('Target.createTarget', { url: empty(site) }, undefined, 200));
+    for (let n = 0; n < 10 && going(); n++) {
+      await wire.ask('Target.createTarget', { url: empty(site) }, undefined, 500);
+    }
   }),
   {
     name: 'closes and crashes the browser, again and again',

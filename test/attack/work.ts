@@ -2,30 +2,28 @@ import type { Message } from '../support/cdp-client.js';
 import type { Stage } from './arena.js';
 import { House } from './house.js';
 import { live } from './living.js';
-import type { Wire } from './wire.js';
+import { Wire } from './wire.js';
 
 /** What a client was told, one line for each thing said, without what differs from run to run by nature. */
 export type Transcript = ReadonlySet<string>;
 
 /** Does the victim's whole work with a client of its own; gives all it was told, or throws where it fails. */
-export async function work(
-  { parties, site, directory }: Stage,
-  connect: () => Promise<Wire>,
-): Promise<Transcript> {
-  const wire = await connect();
+export async function work({ parties, site, directory }: Stage): Promise<Transcript> {
+  const wire = await Wire.connect(parties.victim.wsUrl, parties.victim.headers);
   const said: [Message, string][] = [];
   wire.onText = (_text, message, asked) => said.push([message, asked]);
   try {
     const house = await House.build(wire, site, directory);
     await house.during(live);
-    const faults = [...(await house.finish()), ...(await house.changes())];
+    const faults = [...(await house.changes()), ...(await house.finish())];
     if (faults.length > 0) throw new Error(`the victim's work: ${faults.join('; ')}`);
-    const names = new Map(house.ids.map(({ kind, of, real }) => [String(real), `<${kind} of ${of}>`]));
+    // shorter ones are numbers, which could be anything
+    const long = house.ids.filter(({ real }) => String(real).length >= 8);
+    const names = new Map(long.map(({ kind, of, real }) => [String(real), `<${kind} of ${of}>`]));
     const rename = renamer(names, new URL(site.origin).port);
     return new Set(said.map(([message, asked]) => lineOf(message, asked, rename)));
   } finally {
     await wire.terminate();
-    void parties;
   }
 }
 
@@ -83,6 +81,8 @@ function lineOf(
     return `${method} ${namesIn(params, rename)}`;
   }
   const { method: command } = JSON.parse(asked || '{}') as { method?: string };
+  // asked until something is there
+  if (command === 'Target.getTargets') return command;
   if (error) return `${command} refused: ${rename(error.message)}`;
   return `${command} gave ${namesIn(result, rename)}`;
 }
@@ -93,9 +93,10 @@ function namesIn(value: unknown, rename: (text: string) => string): string {
   const look = (part: unknown, key = ''): void => {
     if (
       typeof part === 'string' &&
-      !/(hash|time|date|nonce|ticket|attached|data$|last-?modified)/i.test(key)
+      !/(title|hash|time|date|nonce|ticket|attached|data$|last-?modified)/i.test(key)
     ) {
-      texts.add(`${key}=${rename(part)}`);
+      // a new page is told of just before or just after it has its first URL
+      if (part !== '' && part !== 'about:blank') texts.add(`${key}=${rename(part)}`);
     } else if (typeof part === 'object' && part !== null) {
       for (const [name, member] of Object.entries(part)) look(member, Array.isArray(part) ? key : name);
     }
