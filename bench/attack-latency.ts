@@ -80,7 +80,7 @@ async function besideDirect({ stage, executable, closers, seconds }: Sides, name
   const chrome = await startDirect(executable);
   const close = closers.add(() => chrome.close());
   const party = { wsUrl: chrome.wsUrl, httpUrl: '', headers: {} };
-  const parties = { victim: party, attacker: party, separate: false };
+  const parties = { victim: party, attacker: party };
   const ratio = await beside({ ...stage, parties }, name, seconds);
   await close();
   return ratio;

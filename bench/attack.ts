@@ -7,7 +7,7 @@ import { findChrome } from '../src/chrome/executable.js';
 import { Arena, type Result, type Stage } from '../test/attack/arena.js';
 import { everyCommand, type Outcome } from '../test/attack/every-command.js';
 import { named } from '../test/attack/named.js';
-import { partiesAt } from '../test/attack/parties.js';
+import { partiesAt, strangers } from '../test/attack/parties.js';
 import { Alone, work } from '../test/attack/work.js';
 import { openSite } from '../test/support/site.js';
 import { besideEach, type Beside } from './attack-latency.js';
@@ -71,7 +71,7 @@ async function attackAtHome(stage: Stage): Promise<{ results: Result[]; unanswer
   console.log(`${'attack'.padEnd(112)}  tries  what came of it`);
   if (does('named')) {
     for (const attack of named) {
-      if (attack.onlySeparate !== true || stage.parties.separate) took(await arena.run(attack));
+      took(await arena.run(attack));
     }
   }
   let unanswered: string[] = [];
@@ -93,7 +93,9 @@ async function run(closers: Closers): Promise<number> {
   });
   const machine = `Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${(loadavg()[0] ?? 0).toFixed(1)}`;
   console.log(`attacker beside victim in one Chrome: ${executable.kind} (${executable.path}), ${machine}\n`);
-  const cdpmux = await startCdpmux(executable);
+  const cdpmux = await startCdpmux(executable, {
+    settings: Object.entries(strangers).map(([path, value]) => `${path}=${value}`),
+  });
   closers.add(() => cdpmux.close());
   const site = await openSite();
   closers.add(() => site.close());

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Stage } from './attack/arena.js';
-import { partiesAt } from './attack/parties.js';
+import { partiesAt, strangers } from './attack/parties.js';
 import { pressures } from './attack/pressure.js';
 import { Alone, work } from './attack/work.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
@@ -24,7 +24,10 @@ describe('a client at work in one Chrome', () => {
 
   beforeAll(async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cdpmux-attack-'));
-    [cdpmux, site] = await Promise.all([startCdpmux({ 'browsers.min': 1, 'browsers.max': 1 }), openSite()]);
+    [cdpmux, site] = await Promise.all([
+      startCdpmux({ ...strangers, 'browsers.min': 1, 'browsers.max': 1 }),
+      openSite(),
+    ]);
     stage = { parties: partiesAt(cdpmux), site, directory };
     const runs = [];
     for (let n = 0; n < RUNS_ALONE; n++) runs.push(await work(stage));

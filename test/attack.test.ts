@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Arena } from './attack/arena.js';
 import { everyCommand } from './attack/every-command.js';
 import { named } from './attack/named.js';
-import { partiesAt } from './attack/parties.js';
+import { partiesAt, strangers } from './attack/parties.js';
 import { commands } from './attack/protocol.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { openSite, type Site } from './support/site.js';
@@ -21,7 +21,10 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'cdpmux-attack-'));
-    [cdpmux, site] = await Promise.all([startCdpmux({ 'browsers.min': 1, 'browsers.max': 1 }), openSite()]);
+    [cdpmux, site] = await Promise.all([
+      startCdpmux({ ...strangers, 'browsers.min': 1, 'browsers.max': 1 }),
+      openSite(),
+    ]);
     arena = await Arena.open({ parties: partiesAt(cdpmux), site, directory });
   }, 60_000);
 
@@ -30,7 +33,7 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
     await Promise.all([site.close(), rm(directory, { recursive: true })]);
   });
 
-  it.each(named.filter(({ onlySeparate }) => onlySeparate !== true))(
+  it.each(named)(
     'learns nothing and changes nothing: $name',
     async (attack) => {
       const { leaks, tries } = await arena.run(attack);

@@ -38,8 +38,6 @@ export type Attempt = (
 export interface Attack {
   readonly name: string;
   readonly attempt: Attempt;
-  /** Only where the two come with different tokens. */
-  readonly onlySeparate?: boolean;
   /** The attacker's own pages don't work any more after it. */
   readonly isSpoiling?: boolean;
 }

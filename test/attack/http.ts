@@ -26,13 +26,7 @@ const endpoints = [
 function bases({ parties }: Stage): string[] {
   const { attacker, victim } = parties;
   const plain = attacker.httpUrl.replace(/\/name\/.*$/, '');
-  return [
-    ...new Set([
-      plain,
-      attacker.httpUrl,
-      ...(parties.separate ? [`${plain}/name/of-victim`, victim.httpUrl] : []),
-    ]),
-  ];
+  return [...new Set([plain, attacker.httpUrl, `${plain}/name/of-victim`, victim.httpUrl])];
 }
 
 /** Chrome's HTTP endpoints and WebSocket paths with what is the victim's. */
@@ -96,7 +90,6 @@ export const http: readonly Attack[] = [
   },
   {
     name: 'opens the victim’s pages and browser by id with another token',
-    onlySeparate: true,
     attempt: async ({ stage, house }) => {
       const { attacker } = stage.parties;
       const root = attacker.httpUrl.replace(/^http/, 'ws');
@@ -113,7 +106,6 @@ export const http: readonly Attack[] = [
   },
   {
     name: 'comes as the victim’s name',
-    onlySeparate: true,
     attempt: async ({ stage }) => {
       const { attacker, victim } = stage.parties;
       const name = `${attacker.httpUrl}/name/of-victim/json/new?${stage.site.url(SECRET, 'empty')}`;

@@ -59,7 +59,6 @@ export const machine: readonly Attack[] = [
   },
   {
     name: 'reads paths and environment of the machine',
-    onlySeparate: true,
     attempt: async ({ attacker }) => {
       const leaks: string[] = [];
       const methods = [

@@ -11,21 +11,24 @@ export interface Party {
 export interface Parties {
   readonly victim: Party;
   readonly attacker: Party;
-  /** They come with different tokens; within one token page ids are capabilities. */
-  readonly separate: boolean;
 }
 
-/** The two sides at one cdpmux: with a token each where there are any, else with a name each. */
-export function partiesAt(
-  { url, wsUrl }: { readonly url: string; readonly wsUrl: string },
-  tokens?: { readonly victim: string; readonly attacker: string },
-): Parties {
+const secrets = { victim: 'the-secret-of-the-victim', attacker: 'the-secret-of-the-attacker' };
+
+/** Settings of a cdpmux where both are strangers with a token each; the site that they work on is on loopback. */
+export const strangers: Readonly<Record<string, string>> = {
+  'auth.tokens': JSON.stringify(Object.entries(secrets).map(([name, secret]) => ({ name, secret }))),
+  'policy.egress.mode': 'off',
+};
+
+/** The two sides at a cdpmux with these settings. */
+export function partiesAt({ url, wsUrl }: { readonly url: string; readonly wsUrl: string }): Parties {
   const party = (name: 'victim' | 'attacker'): Party => ({
     wsUrl,
-    httpUrl: tokens ? url : `${url}/name/of-${name}`,
-    headers: tokens ? { authorization: `Bearer ${tokens[name]}` } : {},
+    httpUrl: url,
+    headers: { authorization: `Bearer ${secrets[name]}` },
   });
-  return { victim: party('victim'), attacker: party('attacker'), separate: tokens !== undefined };
+  return { victim: party('victim'), attacker: party('attacker') };
 }
 
 /** Where the WebSocket of a page is, for a side. */
