@@ -110,7 +110,7 @@ function renamer(names: ReadonlyMap<string, string>, port: string): (text: strin
     const name = names.get(text);
     if (name !== undefined) return name;
     return text
-      .replaceAll(port, '<port>')
+      .replaceAll(`:${port}`, ':<port>')
       .replaceAll(/[0-9A-F]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, '<id>')
       .replaceAll(/-?\d+(\.-?\d+)*/g, '#');
   };
