@@ -10,6 +10,7 @@ import {
 import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
+import { keyEvents } from './rules-clipboard.js';
 import { emulationInFrames, networkCookies } from './rules-fatal.js';
 import { notFound, refuse } from './rules-refused.js';
 import { securityCommands } from './rules-security.js';
@@ -52,7 +53,7 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames }),
     DOM: ofTargets(domFiles),
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }),
-    Input: ofTargets({ dispatchDragEvent: dragFiles }),
+    Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
     Network: ofTargets({ ...networkCookies, loadNetworkResource }),
     Page: ofTargets({ navigate, setDownloadBehavior: pageDownloadBehavior }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),

@@ -149,6 +149,15 @@ export const escape: readonly Attack[] = [
         commands: ['paste'],
       };
       await wire.ask('Input.dispatchKeyEvent', key, sessionId, 3_000);
+      for (const [code, modifiers] of [
+        [86, 2],
+        [86, 4],
+        [86, 10],
+        [45, 8],
+      ] as const) {
+        const pressed = { type: 'rawKeyDown', windowsVirtualKeyCode: code, modifiers };
+        await wire.ask('Input.dispatchKeyEvent', pressed, sessionId, 3_000);
+      }
       const pasted = await wire.evaluate<string>(sessionId, `area.value`);
       if (pasted.includes(SECRET)) leaks.push('pasting reads it');
       const over = await wire.evaluate<string>(
@@ -158,7 +167,7 @@ export const escape: readonly Attack[] = [
       const after = await house.during(paste);
       if (wrote === 'done' && after === 'stolen') leaks.push(`writing over it: ${over}`);
       await wire.send('Target.closeTarget', { targetId: page.targetId });
-      return { tries: 4, leaks };
+      return { tries: 8, leaks };
     },
   },
 ];

@@ -1,5 +1,5 @@
 import type { Site } from '../support/site.js';
-import { attachedIn, openPage } from './page.js';
+import { attachedIn, closePage, openPage } from './page.js';
 import type { Wire } from './wire.js';
 
 /** In whatever the victim has and in all its URLs: who reads it and has not sent it has read the victim's. */
@@ -21,10 +21,7 @@ export async function live(wire: Wire, site: Site): Promise<void> {
   await attachedIn(wire, inside.sessionId, 'worker');
   const { targetId } = (popup.params as { targetInfo: { targetId: string } }).targetInfo;
   await wire.send('Target.disposeBrowserContext', { browserContextId });
-  for (const id of [targetId, page.targetId]) {
-    await wire.send('Target.closeTarget', { targetId: id });
-    await wire.event('Target.targetDestroyed', ({ params }) => params?.['targetId'] === id);
-  }
+  for (const id of [targetId, page.targetId]) await closePage(wire, id);
 }
 
 /** Opens three pages in contexts of their own, lets them work, and stays until told to leave. */
@@ -53,13 +50,25 @@ export async function copy(wire: Wire, site: Site): Promise<{ wrote: string; pas
   await wire.send('Page.bringToFront', {}, page.sessionId);
   const say = (call: string): Promise<string> =>
     wire.evaluate(page.sessionId, `navigator.clipboard.${call}.catch((e)=>'refused: '+e.message)`);
-  const wrote = await say(`writeText('${SECRET}').then(()=>'done')`);
+  await say(`writeText('${SECRET}').then(()=>'done')`);
+  // a page that has a user's gesture needs no permission
+  const select = `const area=document.createElement('textarea');area.value='${SECRET}';document.body.append(area);area.select()`;
+  const wrote = await wire.send<{ result: { value: boolean } }>(
+    'Runtime.evaluate',
+    {
+      expression: `(()=>{${select};return document.execCommand('copy')})()`,
+      userGesture: true,
+      returnByValue: true,
+    },
+    page.sessionId,
+  );
+  if (!wrote.result.value) throw new Error('the victim could not copy: this attack would show nothing');
   return {
-    wrote,
+    wrote: 'done',
     paste: async () => {
       await wire.send('Page.bringToFront', {}, page.sessionId);
       const text = await say('readText()');
-      await wire.send('Target.closeTarget', { targetId: page.targetId });
+      await closePage(wire, page.targetId);
       return text;
     },
   };

@@ -66,3 +66,18 @@ export async function targetOf(wire: Wire, type: string, url = ''): Promise<stri
     if (performance.now() > end) throw new Error(`no ${type} with ${url}`);
   }
 }
+
+/** Closes a page and waits until it is gone with its tab, which goes a moment later. */
+export async function closePage(wire: Wire, targetId: string): Promise<void> {
+  await wire.send('Target.closeTarget', { targetId });
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const { targetInfos } = await wire.send<{ targetInfos: { targetId: string; type: string }[] }>(
+      'Target.getTargets',
+      { filter: [{}] },
+    );
+    const count = (type: string): number => targetInfos.filter((one) => one.type === type).length;
+    if (!targetInfos.some((one) => one.targetId === targetId) && count('tab') === count('page')) return;
+    if (performance.now() > deadline) throw new Error('a closed page did not go within 5 s');
+  }
+}
