@@ -1,6 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
-import { askInside } from './ask-in-page.js';
 import { answer, everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
@@ -55,7 +54,7 @@ function askOnPage(
   learn: (reply: ParsedReply) => ParsedReply,
 ): void {
   const { client } = session;
-  askInside(session, targetId, 'Browser.getWindowForTarget', {}, (error, result) => {
+  client.virtual.own.ask(targetId, 'Browser.getWindowForTarget', {}, (error, result) => {
     if (error?.code === CdpCode.sessionNotFound) refuseUnknownTarget(session, id);
     else if (error) client.refuse(session, id, error);
     else client.reply(session, id, learn({ result }).result);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { gzip } from 'node:zlib';
 import type { Protocol } from 'devtools-protocol';
-import { askInside } from './ask-in-page.js';
 import type { ClientSession } from './client-session.js';
 import { TraceFilter, type TraceEvent } from './trace-filter.js';
 
@@ -52,7 +51,7 @@ export class Trace {
     };
     const expression = `console.timeStamp(${JSON.stringify(this.#marker)})`;
     for (const { info } of targets) {
-      askInside(this.#session, info.targetId, 'Runtime.evaluate', { expression, silent: true }, one);
+      virtual.own.ask(info.targetId, 'Runtime.evaluate', { expression, silent: true }, one);
     }
     one();
   }

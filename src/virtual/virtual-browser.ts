@@ -1,5 +1,4 @@
 import type { Protocol } from 'devtools-protocol';
-import { sessionNotFound } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
@@ -8,6 +7,7 @@ import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
+import { OwnSessions } from './own-sessions.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
@@ -65,6 +65,8 @@ export class VirtualBrowser {
   readonly host: VirtualHost;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
+  /** What cdpmux itself asks of its targets. */
+  readonly own: OwnSessions;
   readonly defaultContextId: string;
   readonly clients = new Set<VirtualClient>();
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
@@ -89,6 +91,7 @@ export class VirtualBrowser {
     this.limits = options.limits;
     this.quota = new Quota(options.limits);
     this.rootId = rootId;
+    this.own = new OwnSessions(host.upstream, rootId);
     this.defaultContextId = contextId;
     this.policy = options.tenant.trust === 'local' ? undefined : (options.policy ?? strictPolicy);
     this.files = options.files;
@@ -220,7 +223,7 @@ export class VirtualBrowser {
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
     this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '', deleteFiles);
-    this.host.upstream.failSession(this.rootId, sessionNotFound);
+    this.own.close();
     this.#options.egress?.close();
     this.#options.onEnd();
   }
@@ -234,6 +237,7 @@ export class VirtualBrowser {
   }
 
   targetCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+    this.own.crashed(event.targetId);
     for (const session of this.#discoverers()) session.discovery?.crashed(event);
   }
 
