@@ -90,7 +90,11 @@ export class Access {
 
   #identify(request: IncomingMessage, right: Right): Guest {
     const { token: given, inQuery, url } = readCredentials(request);
-    if (!this.required) return { ...anyone, tenant: { ...everybody, trust: this.#trust ?? 'local' }, url };
+    if (!this.required) {
+      const trust = this.#trust ?? 'local';
+      // strangers, though they need no token, have no say over others
+      return { ...anyone, admin: trust === 'local', tenant: { ...everybody, trust }, url };
+    }
     if (right === 'none') return { ...nobody, url };
     const token = given === undefined ? undefined : this.#find(given);
     if (!token) throw unauthorized(given !== undefined);

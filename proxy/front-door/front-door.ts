@@ -152,6 +152,7 @@ export class FrontDoor {
       const guest = access.identifyRequest(request, publicAddress(request, trustForwarded).host);
       const where = readPath(guest.url);
       if (await this.#answerOps(where.path, response)) return;
+      this.#options.mux.countRequest(guest.tenant);
       if (where.path === '/json' || where.path.startsWith('/json/')) {
         await this.#chrome.handle(request, response, where, guest);
       } else if (await this.#files.handle(request, response, where.path, guest.tenant)) return;

@@ -159,6 +159,15 @@ export class Mux {
     return new BrowserFileList(open.virtual);
   }
 
+  /** Counts one request over HTTP as a command of the tenant's; throws LIMIT when it is one too many. */
+  countRequest(tenant: Tenant): void {
+    const wait = this.#rates.of(tenant)?.tryTake(performance.now()) ?? 0;
+    if (wait === 0) return;
+    const perSecond = this.#rates.perSecond(tenant);
+    const message = `More than ${perSecond} requests and commands per second (limits.commandsPerSecond); come again in ${Math.ceil(wait)} ms.`;
+    throw new CdpmuxError('LIMIT', message, { details: { retryAfter: String(Math.ceil(wait / 1_000)) } });
+  }
+
   /** What the Chrome says of itself that new clients get. */
   async version(): Promise<ChromeVersion> {
     this.#mustServe();

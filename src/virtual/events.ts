@@ -88,6 +88,7 @@ function onTracingComplete(session: ClientSession, event: Protocol.Tracing.Traci
   const { trace } = session;
   session.trace = undefined;
   session.client.virtual.host.tracing.release(session);
-  trace?.complete(event);
+  // What fails here fails for want of memory; the client then waits in vain, and nobody else.
+  trace?.complete(event).catch(() => session.emit('Tracing.tracingComplete', { dataLossOccurred: true }));
   return false;
 }

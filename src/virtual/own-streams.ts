@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Protocol } from 'devtools-protocol';
 
-/** Streams that one client may leave unread; the oldest gives way. */
-const MOST_STREAMS = 4;
+/** What a virtual browser may leave unread, bytes; the oldest gives way. */
+const MOST_BYTES = 256 * 1024 * 1024;
 /** What `IO.read` gives at once where the client does not say, bytes. */
 const CHUNK = 1024 * 1024;
 
@@ -12,7 +12,7 @@ interface Stream {
   position: number;
 }
 
-/** Streams that cdpmux made for a client, read with `IO.read` as Chrome's are. */
+/** Streams that cdpmux made for the clients of a virtual browser, read with `IO.read` as Chrome's are. */
 export class OwnStreams {
   /** By handle; added when a trace is complete, removed by `IO.close` and when there are too many. */
   readonly #streams = new Map<string, Stream>();
@@ -21,9 +21,12 @@ export class OwnStreams {
   add(content: Buffer, isBinary: boolean): string {
     const handle = `cdpmux-${randomUUID()}`;
     this.#streams.set(handle, { content, isBinary, position: 0 });
-    if (this.#streams.size > MOST_STREAMS) {
-      const [oldest] = this.#streams.keys();
-      if (oldest !== undefined) this.#streams.delete(oldest);
+    let bytes = 0;
+    for (const one of this.#streams.values()) bytes += one.content.length;
+    for (const [oldest, one] of this.#streams) {
+      if (bytes <= MOST_BYTES || oldest === handle) break;
+      bytes -= one.content.length;
+      this.#streams.delete(oldest);
     }
     return handle;
   }

@@ -88,7 +88,9 @@ const setAutoAttach: Rule = (session, incoming) => {
     client.forward(session, incoming);
   } else if (autoAttach) {
     const { host, limits } = client.virtual;
-    const isFull = !session.autoAttach && host.autoAttachCount(client.virtual) >= limits.autoAttach;
+    const isFull =
+      !session.autoAttach &&
+      host.autoAttachCount(client.virtual) + client.virtual.rootsInMaking >= limits.autoAttach;
     if (isFull) refuseOver(session, incoming, 'autoAttach', limits.autoAttach);
     else startAutoAttach(session, id, filter, waitForDebuggerOnStart);
   } else {
@@ -119,7 +121,10 @@ function startAutoAttach(session: ClientSession, id: number, filter: TargetFilte
   else {
     const fail = ({ message }: Error): void =>
       client.refuse(session, id, { code: CdpCode.internal, message });
-    void client.hold(host.freeRoot(kind, client.virtual).then(start).catch(fail));
+    const { virtual } = client;
+    virtual.rootsInMaking++;
+    const made = host.freeRoot(kind, virtual).finally(() => virtual.rootsInMaking--);
+    void client.hold(made.then(start).catch(fail));
   }
 }
 

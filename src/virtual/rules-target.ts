@@ -3,6 +3,7 @@ import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, type Rule } from './rule.js';
 import { createFilteredContext } from './filtered-context.js';
 import { limited, reserving } from './limited.js';
+import { createContext } from './new-context.js';
 import { attachCommands } from './rules-attach.js';
 import { refuse } from './rules-refused.js';
 import { createsTarget } from './rules-url.js';
@@ -28,18 +29,10 @@ const createBrowserContext: Rule = (session, incoming) => {
     return;
   }
   const params = objectParams(incoming);
-  const { host, rootId, egress } = client.virtual;
+  const { rootId, egress } = client.virtual;
   const holder = params['disposeOnDetach'] === true ? session.id : rootId;
-  if (egress) {
-    createFilteredContext(session, incoming.scan, params, { egress, holder });
-    return;
-  }
-  const add = onResult<Protocol.Target.CreateBrowserContextResponse>((result) => {
-    host.addContext(result.browserContextId, client.virtual, holder);
-    return result;
-  });
-  const rewrite = reserving('contexts', add);
-  client.forwardChanged(session, incoming, { ...params, disposeOnDetach: true }, { to: holder, rewrite });
+  if (egress) createFilteredContext(session, incoming.scan, params, { egress, holder });
+  else createContext(session, incoming.scan.id, params, { holder });
 };
 
 const getBrowserContexts: Rule = (session, incoming) => {

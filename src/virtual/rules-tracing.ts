@@ -25,9 +25,9 @@ const start: Rule = (session, incoming) => {
     unfiltered.rule?.(session, incoming);
     return;
   }
-  if (session.trace) {
-    // Chrome says that it traces already.
-    client.forward(session, incoming);
+  if (session.trace || tracing.isWaiting(session)) {
+    const message = 'Tracing has already been started (possibly in another tab).';
+    client.refuse(session, incoming.scan.id, { code: CdpCode.server, message });
     return;
   }
   const { id, method } = incoming.scan;
@@ -124,7 +124,7 @@ const read: Rule = (session, incoming) => {
   const { client } = session;
   const params = objectParams(incoming);
   const { handle, offset, size } = params;
-  if (!client.streams.has(handle)) {
+  if (!client.virtual.streams.has(handle)) {
     client.forward(session, incoming);
     return;
   }
@@ -133,17 +133,17 @@ const read: Rule = (session, incoming) => {
     ...(typeof offset === 'number' && { offset }),
     ...(typeof size === 'number' && { size }),
   };
-  client.reply(session, incoming.scan.id, client.streams.read(request));
+  client.reply(session, incoming.scan.id, client.virtual.streams.read(request));
 };
 
 const close: Rule = (session, incoming) => {
   const { client } = session;
   const { handle } = objectParams(incoming);
-  if (!client.streams.has(handle)) {
+  if (!client.virtual.streams.has(handle)) {
     client.forward(session, incoming);
     return;
   }
-  client.streams.close(handle);
+  client.virtual.streams.close(handle);
   client.reply(session, incoming.scan.id, {});
 };
 

@@ -18,6 +18,10 @@ export class TraceLock {
     return this.#holder === session;
   }
 
+  isWaiting(session: ClientSession): boolean {
+    return this.#waiting.some((one) => one.session === session);
+  }
+
   /** Calls `go` once the session has the lock, or `late` when that took too long; neither if the session ends before. */
   acquire(session: ClientSession, go: () => void, late: () => void): void {
     if (this.#holder === undefined) {

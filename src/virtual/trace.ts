@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Protocol } from 'devtools-protocol';
 import type { ClientSession } from './client-session.js';
 import { TraceFilter, type TraceEvent } from './trace-filter.js';
 
 /** What is kept of a trace until it is filtered, bytes; what comes beyond is lost, and the client is told. */
-const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_BYTES = 128 * 1024 * 1024;
 /** How long pages may take to be marked, ms; one that is stuck is not waited for. */
 const MARK_DEADLINE = 1_000;
 /** Events in one `Tracing.dataCollected`. */
@@ -13,6 +15,8 @@ const CHUNK = 1_000;
 
 /** Targets with a process that may be theirs alone. */
 const marked = new Set(['page', 'iframe', 'worker', 'shared_worker', 'service_worker']);
+
+const compress = promisify(gzip);
 
 /** How the client wants its trace. */
 export interface TraceOptions {
@@ -25,6 +29,7 @@ export class Trace {
   readonly #session: ClientSession;
   readonly #options: TraceOptions;
   readonly #marker = `cdpmux-${randomUUID()}`;
+  readonly #filter: TraceFilter;
   #collected: Buffer[] = [];
   #bytes = 0;
   #isLossy = false;
@@ -32,6 +37,11 @@ export class Trace {
   constructor(session: ClientSession, options: TraceOptions) {
     this.#session = session;
     this.#options = options;
+    const { virtual } = session.client;
+    this.#filter = new TraceFilter(
+      this.#marker,
+      (id) => virtual.owns(id) || (typeof id === 'string' && virtual.frames.has(id)),
+    );
   }
 
   /** Leaves a marker in the process of each own page; calls `done` when all have it, or it takes too long. */
@@ -59,49 +69,52 @@ export class Trace {
   /** Keeps a `Tracing.dataCollected` of Chrome's until the trace is complete. */
   collect(message: Buffer): void {
     this.#bytes += message.length;
-    if (this.#bytes > MOST_BYTES) this.#isLossy = true;
+    if (this.#bytes > MOST_BYTES) {
+      this.#isLossy = true;
+      return;
+    }
+    this.#filter.learn(eventsOf(message));
     // the memory that it lies in may hold more than this message
-    else this.#collected.push(Buffer.from(message));
+    this.#collected.push(Buffer.from(message));
   }
 
-  /** Gives the client what is its own, in the form that it asked for. */
-  complete(event: Protocol.Tracing.TracingCompleteEvent): void {
-    const session = this.#session;
-    const { virtual } = session.client;
-    const filter = new TraceFilter(
-      this.#marker,
-      (id) => virtual.owns(id) || (typeof id === 'string' && virtual.frames.has(id)),
-    );
-    for (const message of this.#collected) filter.learn(eventsOf(message));
-    const chunks = this.#collected.map((message) => filter.pick(eventsOf(message)));
-    this.#collected = [];
-    const dataLossOccurred = event.dataLossOccurred || this.#isLossy;
-    if (this.#options.asStream) this.#stream(chunks, dataLossOccurred);
-    else {
-      for (const chunk of chunks) {
-        for (let at = 0; at < chunk.length; at += CHUNK) {
-          session.emit('Tracing.dataCollected', { value: chunk.slice(at, at + CHUNK) });
-        }
+  /** Gives the client what is its own, in the form that it asked for; others are served between two messages. */
+  async complete(event: Protocol.Tracing.TracingCompleteEvent): Promise<void> {
+    const { asStream } = this.#options;
+    const parts: Buffer[] = [];
+    let isFirst = true;
+    for (let message = this.#collected.shift(); message; message = this.#collected.shift()) {
+      const events = this.#filter.pick(eventsOf(message));
+      if (!asStream) this.#report(events);
+      else if (events.length > 0) {
+        const texts = events.map((one) => JSON.stringify(one));
+        parts.push(Buffer.from(`${isFirst ? '' : ',\n'}${texts.join(',\n')}`));
+        isFirst = false;
       }
-      session.emit('Tracing.tracingComplete', { dataLossOccurred });
+      await setImmediate();
+    }
+    const dataLossOccurred = event.dataLossOccurred || this.#isLossy;
+    if (asStream) await this.#stream(parts, dataLossOccurred);
+    else this.#session.emit('Tracing.tracingComplete', { dataLossOccurred });
+  }
+
+  #report(events: readonly TraceEvent[]): void {
+    for (let at = 0; at < events.length; at += CHUNK) {
+      this.#session.emit('Tracing.dataCollected', { value: events.slice(at, at + CHUNK) });
     }
   }
 
-  #stream(chunks: readonly TraceEvent[][], dataLossOccurred: boolean): void {
+  async #stream(parts: readonly Buffer[], dataLossOccurred: boolean): Promise<void> {
     const session = this.#session;
-    const events = chunks.flatMap((chunk) => chunk.map((event) => JSON.stringify(event)));
-    const text = `{"traceEvents":[${events.join(',\n')}],"metadata":{}}`;
     const { isCompressed } = this.#options;
-    const emit = (content: Buffer): void =>
-      session.emit('Tracing.tracingComplete', {
-        dataLossOccurred,
-        stream: session.client.streams.add(content, isCompressed),
-        traceFormat: 'json',
-        streamCompression: isCompressed ? 'gzip' : 'none',
-      });
-    if (!isCompressed) emit(Buffer.from(text));
-    // it fails only for want of memory, and the client has the event for what it waits for
-    else gzip(text, (error, content) => emit(error ? Buffer.alloc(0) : content));
+    const text = Buffer.concat([Buffer.from('{"traceEvents":['), ...parts, Buffer.from('],"metadata":{}}')]);
+    const content = isCompressed ? await compress(text) : text;
+    session.emit('Tracing.tracingComplete', {
+      dataLossOccurred,
+      stream: session.client.virtual.streams.add(content, isCompressed),
+      traceFormat: 'json',
+      streamCompression: isCompressed ? 'gzip' : 'none',
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
+import { OwnStreams } from './own-streams.js';
 import { OwnSessions } from './own-sessions.js';
 import { RecentIds } from './recent-ids.js';
 import type { TargetRecord } from './target-record.js';
@@ -65,6 +66,10 @@ export class VirtualBrowser {
   readonly host: VirtualHost;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
+  /** Shared roots that are being made for its clients' auto-attach; they count as its own from then on. */
+  rootsInMaking = 0;
+  /** Traces that its clients have not read yet. */
+  readonly streams = new OwnStreams();
   /** What cdpmux itself asks of its targets. */
   readonly own: OwnSessions;
   readonly defaultContextId: string;

@@ -8,7 +8,6 @@ import { cutSession, patchId } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
-import { OwnStreams } from './own-streams.js';
 import { limitError } from './limits.js';
 import type { Countable } from './quota.js';
 import { ruleOf } from './rules.js';
@@ -81,8 +80,6 @@ export class VirtualClient implements ReplySink {
   readonly trace: ClientTrace;
   /** Sessions with discovery on; changed by `Target.setDiscoverTargets`. */
   readonly discoverers = new Set<ClientSession>();
-  /** Traces that it has not read yet. */
-  readonly streams = new OwnStreams();
   /** Asked at its root; each of its pages is told. */
   ignoresCertificates = false;
   readonly #link: ClientLink;
