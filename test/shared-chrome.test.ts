@@ -185,6 +185,32 @@ describe('what Chrome has one of, shared by virtual browsers', () => {
       await completed(theirs);
     });
 
+    it('shows no event that a neighbour’s page named as the browser does', async () => {
+      const page = await openPage(mine, site.url('mine', 'empty'));
+      const other = await openPage(theirs, site.url('theirs', 'empty'));
+      await mine.send('Tracing.start', { categories }, page.sessionId);
+      for (const name of ['Screenshot', 'TracingStartedInBrowser', 'FrameCommittedInBrowser']) {
+        await evaluate(theirs, other, `performance.mark('${name}',{detail:'a secret'}).name`);
+        await evaluate(mine, page, `performance.mark('${name}',{detail:'my own'}).name`);
+      }
+      await mine.send('Tracing.end', {}, page.sessionId);
+      await completed(mine);
+      const text = JSON.stringify(mine.events.filter(({ method }) => method === 'Tracing.dataCollected'));
+      expect(text).toContain('my own');
+      expect(text).not.toContain('a secret');
+    });
+
+    it('answers each start of a session that waits', async () => {
+      await mine.send('Tracing.start', { categories });
+      const waits = theirs.ask('Tracing.start', { categories });
+      const again = await theirs.ask('Tracing.start', { categories });
+      expect(again.error?.message).toMatch('already been started');
+      await mine.send('Tracing.end');
+      expect((await waits).error).toBeUndefined();
+      await theirs.send('Tracing.end');
+      await completed(theirs);
+    });
+
     it('says after 5 s that another one traces', async () => {
       await mine.send('Tracing.start', { categories });
       const { error } = await theirs.ask('Tracing.start', { categories });
