@@ -124,19 +124,17 @@ describe('limits.targets', () => {
     await client.send('Target.setAutoAttach', params);
     const expression = 'for (let i = 0; i < 5; i++) open("about:blank"); 7';
     const evaluated = client.ask('Runtime.evaluate', { expression, userGesture: true }, sessionId);
-    // each is held until its client lets it run: that is what the client has to do in any Chrome
-    const told = new Set<unknown>();
-    await client.until(() => {
-      for (const { method, params } of client.received) {
-        const id = params?.['sessionId'];
-        if (method !== 'Target.attachedToTarget' || told.has(id)) continue;
-        told.add(id);
-        client.raw(
-          JSON.stringify({ id: 9_000 + told.size, method: 'Runtime.runIfWaitingForDebugger', sessionId: id }),
-        );
-      }
-      return client.received.filter(({ method }) => method === 'Target.targetDestroyed').length === 4;
-    }, 'four closed popups');
+    // the one that may stay is held until its client lets it run, as in any Chrome
+    const { params: attached } = await client.waitFor(
+      ({ method, params }) => method === 'Target.attachedToTarget' && params?.['waitingForDebugger'] === true,
+      'a popup',
+    );
+    const popup = attached?.['sessionId'] as string;
+    await client.send('Runtime.runIfWaitingForDebugger', {}, popup);
+    await client.until(
+      () => client.received.filter(({ method }) => method === 'Target.targetDestroyed').length === 4,
+      'four closed popups',
+    );
     expect((await evaluated).result).toMatchObject({ result: { value: 7 } });
     expect(await pagesOf(client)).toHaveLength(3);
     await client.close();

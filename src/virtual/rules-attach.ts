@@ -161,7 +161,15 @@ function letChromeRefuse(session: ClientSession, incoming: Incoming): void {
 
 const runIfWaitingForDebugger: Rule = (session, incoming) => {
   session.waiting = false;
-  session.client.forward(session, incoming);
+  const { host } = session.client.virtual;
+  const record = host.target(session.targetId);
+  if (!record?.isExcess) session.client.forward(session, incoming);
+  else {
+    session.client.forward(session, incoming, (reply) => {
+      host.closeExcess(record);
+      return reply;
+    });
+  }
 };
 
 /** Sessions: who gets one, and what it is told of. */

@@ -101,6 +101,12 @@ export class SharedRoot implements EventSink {
 
   #onAttached(event: Protocol.Target.AttachedToTargetEvent): void {
     const { targetInfo } = event;
+    const record = this.#host.target(targetInfo.targetId);
+    if (record?.isExcess) {
+      const close = (): void => this.#host.closeExcess(record);
+      this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId, close);
+      return;
+    }
     const owner = this.#host.ownerOf(targetInfo);
     const session = owner && this.#claims.get(owner);
     const autoAttach = session?.autoAttach;

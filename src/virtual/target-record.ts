@@ -6,6 +6,8 @@ export interface TargetRecord {
   readonly owner: VirtualBrowser;
   /** As Chrome last described it; `attached` counts everybody's sessions there and is never shown. */
   info: Protocol.Target.TargetInfo;
+  /** A page beyond `limits.targets`, which a page opened by itself: closed once it runs. */
+  readonly isExcess: boolean;
   /** Sessions that the owner's clients have on it. */
   sessions: number;
 }

@@ -237,12 +237,19 @@ export class VirtualHost implements EventSink {
     }
     const owner = this.ownerOf(info);
     if (!owner) return;
-    const record: TargetRecord = { owner, info, sessions: 0 };
+    // What a page opens by itself: there is no command that could be refused.
+    const isExcess = info.type === 'page' && !owner.quota.added('targets');
+    const record: TargetRecord = { owner, info, isExcess, sessions: 0 };
     this.#targets.set(info.targetId, record);
-    const isOver = info.type === 'page' && !owner.quota.added('targets');
     owner.targetCreated(record);
-    // What a page opened by itself: there is no command that could be refused.
-    if (isOver) this.upstream.call('Target.closeTarget', { targetId: info.targetId }, owner.rootId);
+  }
+
+  /** Closes a page that is one too many; one that is still held is left, since the page that opened it would hang. */
+  closeExcess({ owner, info: { targetId } }: TargetRecord): void {
+    for (const session of this.#sessions.values()) {
+      if (session.targetId === targetId && session.waiting) return;
+    }
+    this.upstream.call('Target.closeTarget', { targetId }, owner.rootId);
   }
 
   #announceSoon(record: TargetRecord): void {
