@@ -16,7 +16,6 @@ import {
   type Attached,
   type Page,
 } from './support/page.js';
-import { eventually } from './support/eventually.js';
 import { openSite, type Site } from './support/site.js';
 
 /** Each is asked for at the root and in every kind of session. */
@@ -391,23 +390,5 @@ describe('an attacker beside a victim in one Chrome', () => {
     expect((await victim.waitFor(isEnd, 'the end of the download')).params).toMatchObject({
       state: 'completed',
     });
-  });
-
-  it('leaves no context behind of which nobody knows', async () => {
-    const name = `${cdpmux.wsUrl}name/kept`;
-    const stays = await CdpClient.connect(name);
-    const contexts = async (): Promise<number> => {
-      const all = await truth.send<{ browserContextIds: string[] }>('Target.getBrowserContexts');
-      return all.browserContextIds.length;
-    };
-    for (let n = 0; n < 10; n++) {
-      const goes = await CdpClient.connect(name);
-      for (let id = 1; id <= 5; id++) goes.raw(JSON.stringify({ id, method: 'Target.createBrowserContext' }));
-      goes.socket.terminate();
-      await goes.closed;
-    }
-    // those that were made while it was there stay, as in a Chrome
-    await eventually(async () => (await contexts()) === cdpmux.mux.stats().contexts);
-    await stays.close();
   });
 });

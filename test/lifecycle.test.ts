@@ -124,6 +124,24 @@ describe('clients that come and go in a Chrome that stays', () => {
     await expectNothingLeft();
   });
 
+  it('leaves no context of which nobody knows when it goes before one is made', async () => {
+    const name = `${cdpmux.wsUrl}name/kept`;
+    const stays = await CdpClient.connect(name);
+    for (let n = 0; n < 10; n++) {
+      const goes = await CdpClient.connect(name);
+      for (let id = 1; id <= 5; id++) goes.raw(JSON.stringify({ id, method: 'Target.createBrowserContext' }));
+      goes.socket.terminate();
+      await goes.closed;
+    }
+    // those that were made while it was there stay, as in a Chrome
+    await eventually(
+      async () => (await inChrome()).contexts.length === before.contexts.length + cdpmux.mux.stats().contexts,
+    );
+    await stays.send('Browser.close');
+    await stays.closed;
+    await expectNothingLeft();
+  });
+
   it('answers Browser.close, closes this client, and lets the others live on', async () => {
     const [one, other] = await Promise.all([
       CdpClient.connect(cdpmux.wsUrl),
