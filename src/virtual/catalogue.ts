@@ -18,7 +18,7 @@ import { storageCommands } from './rules-storage.js';
 import { emulationCommands, fetchCommands, memoryCommands, systemInfoCommands } from './rules-system.js';
 import { targetCommands } from './rules-target.js';
 import { ioCommands, tracingCommands } from './rules-tracing.js';
-import { fetchUrls, loadNetworkResource, navigate } from './rules-url.js';
+import { fetchUrls, loadsUrl } from './rules-url.js';
 
 /**
  * What becomes of every method of the protocol. Chrome has two kinds of sessions: those on the browser, of which a
@@ -54,8 +54,8 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     DOM: ofTargets(domFiles),
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }),
     Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
-    Network: ofTargets({ ...networkCookies, loadNetworkResource }),
-    Page: ofTargets({ navigate, setDownloadBehavior: pageDownloadBehavior }),
+    Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
+    Page: ofTargets({ navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),
     Schema: ofTargets({}),
 

@@ -3,7 +3,6 @@ import type { ClientSession } from './client-session.js';
 import type { ContextProxy, EgressGate } from './egress.js';
 import { createContext } from './new-context.js';
 import type { Unchecked } from './rule.js';
-import type { NamedCommand } from './virtual-client.js';
 
 /** Through which gate a context's traffic goes, and with which browser-level session it vanishes. */
 interface Where {
@@ -17,13 +16,12 @@ interface Where {
  */
 export function createFilteredContext(
   session: ClientSession,
-  scan: NamedCommand,
+  id: number,
   params: Unchecked,
   where: Where,
 ): void {
   const { client } = session;
   const { proxyServer, proxyBypassList } = params;
-  const { id } = scan;
   if (!isTextOrNone(proxyServer) || !isTextOrNone(proxyBypassList)) {
     const message = 'Invalid parameters: proxyServer and proxyBypassList take strings';
     client.refuse(session, id, { code: CdpCode.invalidParams, message });

@@ -31,7 +31,7 @@ const createBrowserContext: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { rootId, egress } = client.virtual;
   const holder = params['disposeOnDetach'] === true ? session.id : rootId;
-  if (egress) createFilteredContext(session, incoming.scan, params, { egress, holder });
+  if (egress) createFilteredContext(session, incoming.scan.id, params, { egress, holder });
   else createContext(session, incoming.scan.id, params, { holder });
 };
 

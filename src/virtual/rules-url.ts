@@ -69,11 +69,8 @@ function* locationLines(text: string): Generator<string> {
 
 const loads = 'for strangers only URLs of allowed schemes';
 
-/** Pages that are opened and gone to. */
-export const navigate: CommandEntry = levels(notFound, scope(`url: ${loads}`, forTenants(url)));
-
-/** What a page's session loads for the client. */
-export const loadNetworkResource: CommandEntry = navigate;
+/** What goes to a URL, or loads it for the client. */
+export const loadsUrl: CommandEntry = levels(notFound, scope(`url: ${loads}`, forTenants(url)));
 
 /** A page that is opened, once it may be. */
 export function createsTarget(rule: Rule): Rule {
@@ -82,7 +79,7 @@ export function createsTarget(rule: Rule): Rule {
 
 /** Requests that the client sends elsewhere, or answers itself. */
 export const fetchUrls: Record<string, CommandEntry> = {
-  continueRequest: navigate,
+  continueRequest: loadsUrl,
   continueResponse: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
   fulfillRequest: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
 };
