@@ -17,6 +17,15 @@ export type {
   TenantStats,
   UploadedFile,
 } from './mux/types.js';
+export type {
+  BrowserReport,
+  BrowserState,
+  ConnectionReport,
+  QueueReport,
+  VirtualBrowserReport,
+  WaitingReport,
+} from './mux/reports.js';
+export type { FeedEvent } from './telemetry/event-feed.js';
 export type { Quota } from './mux/quotas.js';
 export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';
 export type { OutgoingOptions } from './mux/file-root.js';

@@ -15,6 +15,8 @@ export interface Caller {
   readonly quota?: Quota;
   /** Who waits less when all places are taken; `normal` where not given. */
   readonly priority?: Priority;
+  /** Its tenant's share beside others who wait as urgently: one of 2 is served twice as often as one of 1, the default. */
+  readonly weight?: number;
 }
 
 /** What a client asks for in its upgrade request, already validated. */
@@ -22,6 +24,14 @@ export interface Admission extends Caller {
   readonly path:
     | { readonly kind: 'browser'; readonly id?: string; readonly name?: string }
     | { readonly kind: 'page'; readonly targetId: string; readonly name?: string };
+  /** Among others in one Chrome, the default, or with a whole Chrome of its own. */
+  readonly mode?: 'shared' | 'exclusive';
+  /** Flags for that Chrome, already checked against the allow list. */
+  readonly launch?: { readonly args: readonly string[] };
+  /** Prefers the browser that served the same text before. */
+  readonly affinity?: string;
+  /** The named pool of browsers that it wants; the one without a name where not given. Unknown ones are refused with NOT_FOUND. */
+  readonly pool?: string;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;

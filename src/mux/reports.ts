@@ -1,0 +1,89 @@
+import type { Priority } from './types.js';
+
+/** Where a browser is in its life; `src/pool` says what leads from one to the next. */
+export type BrowserState = 'launching' | 'ready' | 'cordoned' | 'draining' | 'broken';
+
+/** One browser of a pool, as an operator sees it. */
+export interface BrowserReport {
+  /** Its own, for as long as cdpmux runs; not Chrome's. */
+  readonly id: string;
+  readonly pool: string;
+  readonly state: BrowserState;
+  /** Why it is cordoned, draining or broken. */
+  readonly reason?: string;
+  /** `remote` where cdpmux did not launch it. */
+  readonly source: 'launched' | 'remote';
+  readonly mode: 'shared' | 'exclusive';
+  /** What Chrome says of itself, `Chrome/156.0.…`; once it has answered. */
+  readonly product?: string;
+  /** Of a launched one. */
+  readonly pid?: number;
+  /** Of a remote one. */
+  readonly endpoint?: string;
+  readonly ageMs: number;
+  /** Virtual browsers that it has served, those of now included. */
+  readonly uses: number;
+  readonly virtualBrowsers: number;
+  /** How many it may carry. */
+  readonly capacity: number;
+  readonly targets: number;
+  readonly connections: number;
+}
+
+/** One virtual browser, as an operator or its owner sees it. */
+export interface VirtualBrowserReport {
+  readonly id: string;
+  /** Of `/name/<name>/…`. */
+  readonly name?: string;
+  /** Name of its token; '' where there are no tokens. */
+  readonly tenant: string;
+  readonly browser: string;
+  readonly connection: string;
+  readonly pool: string;
+  readonly mode: 'shared' | 'exclusive';
+  readonly clients: number;
+  readonly contexts: number;
+  readonly targets: number;
+  readonly sessions: number;
+  /** Of the client that opened it. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ageMs: number;
+}
+
+/** One connection to a browser. */
+export interface ConnectionReport {
+  readonly id: string;
+  readonly browser: string;
+  readonly transport: 'pipe' | 'websocket';
+  /** `retiring`: past its lifetime, and closed with its last client. */
+  readonly state: 'open' | 'retiring';
+  readonly virtualBrowsers: number;
+  readonly clients: number;
+  readonly pendingCommands: number;
+  /** Bytes that wait to be written. */
+  readonly backlogBytes: number;
+  readonly ageMs: number;
+}
+
+/** One who waits for a place. */
+export interface WaitingReport {
+  readonly pool: string;
+  /** From 1: who is served next, as things are now. */
+  readonly place: number;
+  readonly tenant: string;
+  readonly priority: Priority;
+  readonly mode: 'shared' | 'exclusive';
+  readonly ageMs: number;
+}
+
+/** The waiting queue. */
+export interface QueueReport {
+  readonly length: number;
+  /** Age of the one that waits longest, ms; 0 with nobody. The best signal to scale on. */
+  readonly maxwaitMs: number;
+  /** New clients wait until `resume`. */
+  readonly paused: boolean;
+  /** When one more would be served, s, from the rate at which places came free lately. */
+  readonly retryAfterSeconds: number;
+  readonly waiting: readonly WaitingReport[];
+}
