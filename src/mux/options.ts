@@ -77,3 +77,8 @@ export interface MuxOptions {
   /** What of the machine strangers may reach. */
   readonly outgoing: OutgoingOptions;
 }
+
+/** What can be changed while it runs. */
+export type LiveOptions = Partial<
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections'>
+>;

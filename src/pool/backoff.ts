@@ -6,6 +6,7 @@ const LAST = 30_000;
 export class Backoff {
   readonly #random: () => number;
   #failures = 0;
+  #hadAccident = false;
   #until = 0;
   #reason: Error | undefined;
 
@@ -23,21 +24,37 @@ export class Backoff {
     return this.#failures;
   }
 
+  /** It did not come up. */
   failed(reason: Error, now: number): void {
-    const wait = Math.min(LAST, FIRST * 2 ** this.#failures);
-    this.#failures++;
-    this.#reason = reason;
-    this.#until = now + wait * (1 - this.#random() / 2);
+    this.#wait(reason, FIRST * 2 ** this.#failures, now);
   }
 
+  /** It came up, and died soon: the first time is an accident, and its successor may come at once. */
+  diedSoon(reason: Error, now: number): void {
+    if (!this.#hadAccident) this.#hadAccident = true;
+    else this.#wait(reason, FIRST * 2 ** this.#failures, now);
+  }
+
+  /** It came up. */
   succeeded(): void {
-    this.#failures = 0;
     this.#until = 0;
     this.#reason = undefined;
+  }
+
+  /** It stayed up: what was before does not count any more. */
+  settled(): void {
+    this.#failures = 0;
+    this.#hadAccident = false;
   }
 
   /** How long still, ms; 0 when it may be tried. */
   remaining(now: number): number {
     return Math.max(0, this.#until - now);
+  }
+
+  #wait(reason: Error, wait: number, now: number): void {
+    this.#failures++;
+    this.#reason = reason;
+    this.#until = now + Math.min(LAST, wait) * (1 - this.#random() / 2);
   }
 }

@@ -92,6 +92,7 @@ export class Fleet<R, W> {
       performance.now(),
     );
     this.#slots.set(id, slot);
+    this.#tell('info', 'launching', slot, 'A browser is started');
     ready(slot).catch((error: unknown) => this.#onFailed(slot, error as Error));
     return slot;
   }
@@ -122,7 +123,8 @@ export class Fleet<R, W> {
     const age = performance.now() - slot.launchedAt;
     this.#tell('warn', 'lost', slot, `A browser was lost: ${reason}`);
     slot.move({ kind: 'broken', reason }, performance.now());
-    if (age < TOO_SOON) slot.from.backoff.failed(new CdpmuxError('BROWSER_LOST', reason), performance.now());
+    const { backoff } = slot.from;
+    if (age < TOO_SOON) backoff.diedSoon(new CdpmuxError('BROWSER_LOST', reason), performance.now());
     this.#close(slot, resource, REAP_DEADLINE, () => undefined);
     this.refill();
     this.#onChange();
@@ -167,6 +169,13 @@ export class Fleet<R, W> {
     }
   }
 
+  /** A resource that has stayed for long enough makes its supply trusted again. */
+  settle(): void {
+    for (const { state, launchedAt, from } of this.slots) {
+      if (state.kind === 'ready' && performance.now() - launchedAt >= TOO_SOON) from.backoff.settled();
+    }
+  }
+
   /** Forgets what is broken and was told of long enough, unless its successor still fails. */
   forgetBroken(): void {
     for (const slot of this.slots) {
@@ -180,7 +189,8 @@ export class Fleet<R, W> {
     if (slot.state.kind !== 'draining' || slot.used > 0) return;
     const { resource, reason } = slot.state;
     slot.move({ kind: 'gone' }, performance.now());
-    this.#tell('info', 'closed', slot, `A browser is closed: ${reason}`);
+    const what = slot.stale === undefined ? 'closed' : 'recycled';
+    this.#tell('info', what, slot, `A browser is closed: ${reason}`);
     this.#close(slot, resource, REAP_DEADLINE, () => this.#remove(slot));
     this.refill();
     this.#onChange();

@@ -25,6 +25,7 @@ export class Keeper<R, W> {
   /** One look; cheap enough for every second. */
   look(): void {
     this.#fleet.evictLate();
+    this.#fleet.settle();
     this.#fleet.forgetBroken();
     this.#markStale();
     this.replaceStale();
