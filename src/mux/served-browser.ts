@@ -105,7 +105,7 @@ export class ServedBrowser {
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id }: ServeOptions,
+  { id, exclusive }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
   let served: ServedBrowser | undefined;
@@ -120,7 +120,7 @@ export async function serveBrowser(
       : await ChromeBrowser.connect(source.url, onClose);
   try {
     const isShell = chrome.version.product.startsWith('HeadlessChrome/');
-    served = new ServedBrowser(id, chrome, await VirtualHost.start(chrome.connection, isShell));
+    served = new ServedBrowser(id, chrome, await VirtualHost.start(chrome.connection, { isShell, exclusive }));
     return served;
   } catch (error) {
     await chrome.close(CLOSE_DEADLINE);
