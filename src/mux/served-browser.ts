@@ -120,7 +120,11 @@ export async function serveBrowser(
       : await ChromeBrowser.connect(source.url, onClose);
   try {
     const isShell = chrome.version.product.startsWith('HeadlessChrome/');
-    served = new ServedBrowser(id, chrome, await VirtualHost.start(chrome.connection, { isShell, exclusive }));
+    served = new ServedBrowser(
+      id,
+      chrome,
+      await VirtualHost.start(chrome.connection, { isShell, exclusive }),
+    );
     return served;
   } catch (error) {
     await chrome.close(CLOSE_DEADLINE);
