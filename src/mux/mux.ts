@@ -10,14 +10,17 @@ import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
 import { UrlPolicy } from '../virtual/url-policy.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
+import { defaultConnectionLimits } from './connection-policy.js';
 import { Directories } from './directories.js';
 import type { Hooks, OpenBrowser } from './directory.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { FileRoot } from './file-root.js';
+import { connectionUse, statsOf } from './mux-stats.js';
 import { NamedPageList } from './named-page-list.js';
 import type { MuxOptions } from './options.js';
 import { Quotas } from './quotas.js';
 import { TenantRates } from './rate-limit.js';
+import type { ConnectionReport } from './reports.js';
 import { ClientSeat } from './seat.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 import type {
@@ -68,12 +71,13 @@ export class Mux {
   readonly #reaping = new Set<Promise<void>>();
   /** Remote Chromes are taken in turn. */
   #nextUpstream = 0;
+  #lastBrowser = 0;
 
   constructor(options: MuxOptions) {
     this.#options = options;
     const { min, max, virtualPerBrowser } = options.browsers;
     this.#pool = new Pool(
-      { create: () => this.#serve(), close: ({ chrome }, deadline) => chrome.close(deadline) },
+      { create: () => this.#serve(), close: (served, deadline) => served.close(deadline) },
       {
         min,
         max,
@@ -124,6 +128,7 @@ export class Mux {
   /** Gives a client its place; rejects with a `CdpmuxError` whose code says why there is none. */
   async admit(request: Admission): Promise<Seat> {
     this.#mustServe();
+    const askedAt = performance.now();
     const { path } = request;
     const virtual =
       path.kind === 'page'
@@ -134,6 +139,7 @@ export class Mux {
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
+    this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
     return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
   }
@@ -172,10 +178,10 @@ export class Mux {
   async version(): Promise<ChromeVersion> {
     this.#mustServe();
     const [served] = this.#pool.resources;
-    if (served) return served.chrome.version;
+    if (served) return served.version;
     const lease = await this.#pool.acquire(new AbortController().signal);
     lease.release();
-    return lease.resource.chrome.version;
+    return lease.resource.version;
   }
 
   /** Whether a client could be served now, and if not, why. */
@@ -193,19 +199,16 @@ export class Mux {
 
   /** What is there now. */
   stats(): MuxStats {
-    const served = this.#pool.resources;
-    const sum = (count: (one: ServedBrowser) => number): number =>
-      served.reduce((total, one) => total + count(one), 0);
-    return Object.freeze({
-      browsers: served.length,
-      virtualBrowsers: sum(({ host }) => host.virtuals.size),
-      clients: sum(({ host }) => [...host.virtuals].reduce((total, { clients }) => total + clients.size, 0)),
-      contexts: sum(({ host }) => host.contextCount),
-      targets: sum(({ host }) => host.targetCount),
-      sessions: sum(({ host }) => host.sessionCount),
-      pendingCommands: sum(({ chrome }) => chrome.connection.pendingCount),
+    const { connections } = this.#metrics;
+    return statsOf(this.#pool.resources, {
       waiting: this.#pool.waiting,
+      connectionReuse: connections.reuseRatio,
     });
+  }
+
+  /** The connections to browsers that are there now. */
+  connections(): ConnectionReport[] {
+    return this.#pool.resources.flatMap((served) => served.connections());
   }
 
   /** What there is now of one tenant's. */
@@ -237,8 +240,8 @@ export class Mux {
   async close(deadline: number): Promise<void> {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
-    for (const { host } of this.#pool.resources) {
-      for (const virtual of [...host.virtuals]) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
+    for (const served of this.#pool.resources) {
+      for (const virtual of served.virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }
     await this.#pool.close(deadline);
     await Promise.all(this.#reaping);
@@ -261,8 +264,8 @@ export class Mux {
   }
 
   async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {
-    for (const { host } of this.#pool.resources) {
-      const virtual = host.target(path.targetId)?.owner;
+    for (const served of this.#pool.resources) {
+      const virtual = served.target(path.targetId)?.owner;
       if (virtual?.tenant.name !== tenant.name) continue;
       if (path.name === undefined || (await this.#isNamed(virtual, path.name))) return virtual;
     }
@@ -275,7 +278,7 @@ export class Mux {
   }
 
   #virtualsOf(name: string): VirtualBrowser[] {
-    const all = this.#pool.resources.flatMap(({ host }) => [...host.virtuals]);
+    const all = this.#pool.resources.flatMap(({ virtuals }) => virtuals);
     return all.filter(({ tenant }) => tenant.name === name);
   }
 
@@ -308,7 +311,7 @@ export class Mux {
     const onDenied = (): void => this.#metrics.countEgressDenied();
     const egress = this.#options.egress?.open({ virtualBrowserId: id, tenant, onDenied });
     try {
-      return await lease.resource.host.open({
+      return await lease.resource.open({
         id,
         tenant,
         limits,
@@ -332,9 +335,12 @@ export class Mux {
   }
 
   async #serve(): Promise<ServedBrowser> {
-    const served = await serveBrowser(await this.#source(), (lost) => this.#onLost(lost));
-    this.#metrics.countConnection();
-    return served;
+    const options = {
+      id: `b${++this.#lastBrowser}`,
+      connections: { ...defaultConnectionLimits, ...this.#options.connections },
+      counts: this.#metrics.connections,
+    };
+    return serveBrowser(await this.#source(), options, (lost) => this.#onLost(lost));
   }
 
   async #source(): Promise<BrowserSource> {
@@ -356,7 +362,7 @@ export class Mux {
 
   #onLost(served: ServedBrowser): void {
     this.#pool.lost(served);
-    const reaped = served.chrome
+    const reaped = served
       .close(REAP_DEADLINE)
       // What would not end stays for the next start's sweep; other Chromes' clients have nothing to do with it.
       .catch(() => undefined)
@@ -370,10 +376,8 @@ export class Mux {
 
   #snapshot() {
     const { clients, virtualBrowsers, pendingCommands } = this.stats();
-    const connectionsInUse = this.#pool.resources.filter(({ host }) => host.virtuals.size > 0).length;
     return {
-      connectionsInUse,
-      connectionsAvailable: this.#pool.available,
+      ...connectionUse(this.#pool.resources, this.#options.browsers.virtualPerBrowser),
       clients,
       virtualBrowsers,
       pendingCommands,

@@ -1,6 +1,7 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
+import type { ConnectionLimits } from './connection-policy.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 
@@ -23,6 +24,8 @@ export interface MuxOptions {
     /** Remote Chromes, `http(s)://` or `ws(s)://`; given some, none is launched. */
     readonly upstreams: readonly string[];
   };
+  /** Connections to each remote Chrome; what is not given is as in `defaultConnectionLimits`. */
+  readonly connections?: Partial<ConnectionLimits>;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */

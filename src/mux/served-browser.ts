@@ -1,13 +1,17 @@
 import { ChromeBrowser } from '../chrome/browser.js';
+import type { Connection } from '../chrome/connection.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
 import type { LaunchOptions } from '../chrome/process.js';
+import { CdpmuxError } from '../errors.js';
+import type { ConnectionCounts } from '../telemetry/connection-counts.js';
+import type { TargetRecord } from '../virtual/target-record.js';
+import { TraceLock } from '../virtual/trace-lock.js';
+import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import { VirtualHost } from '../virtual/virtual-host.js';
-
-/** A Chrome with the virtual browsers that it serves. */
-export interface ServedBrowser {
-  readonly chrome: ChromeBrowser;
-  readonly host: VirtualHost;
-}
+import type { ConnectionLimits } from './connection-policy.js';
+import { ConnectionSet } from './connection-set.js';
+import type { ConnectionReport } from './reports.js';
+import type { ChromeVersion } from './types.js';
 
 /** Where a Chrome comes from: an executable of this machine, or the URL of one that runs elsewhere. */
 export type BrowserSource =
@@ -18,33 +22,119 @@ export type BrowserSource =
     }
   | { readonly kind: 'connect'; readonly url: string };
 
+/** What a Chrome is served with. */
+export interface ServeOptions {
+  /** Its own, for as long as cdpmux runs. */
+  readonly id: string;
+  /** Of a remote one's connections; a launched Chrome has its pipe only. */
+  readonly connections: ConnectionLimits;
+  readonly counts: ConnectionCounts;
+}
+
 /** How long a Chrome that could not be used may take to end, ms. */
 const CLOSE_DEADLINE = 2_000;
 
+/** A Chrome with the virtual browsers that it serves, over one connection or several. */
+export class ServedBrowser {
+  readonly id: string;
+  readonly version: ChromeVersion;
+  /** Of a launched one. */
+  readonly pid: number | undefined;
+  /** The WebSocket URL of a remote one. */
+  readonly endpoint: string | undefined;
+  readonly #chrome: ChromeBrowser;
+  readonly #set: ConnectionSet;
+
+  constructor(id: string, chrome: ChromeBrowser, set: ConnectionSet) {
+    this.id = id;
+    this.version = chrome.version;
+    this.pid = chrome.pid;
+    this.endpoint = chrome.url;
+    this.#chrome = chrome;
+    this.#set = set;
+  }
+
+  /** One for each connection. */
+  get hosts(): readonly VirtualHost[] {
+    return this.#set.connections.map(({ host }) => host);
+  }
+
+  get virtuals(): VirtualBrowser[] {
+    return this.hosts.flatMap((host) => [...host.virtuals]);
+  }
+
+  /** Commands that Chrome has not answered yet. */
+  get pendingCount(): number {
+    return this.#set.connections.reduce((sum, { connection }) => sum + connection.pendingCount, 0);
+  }
+
+  /** A target of one of its virtual browsers. */
+  target(targetId: string): TargetRecord | undefined {
+    for (const host of this.hosts) {
+      const found = host.target(targetId);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** Opens a virtual browser, which stays on one connection. */
+  open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
+    return this.#set.openVirtual(options);
+  }
+
+  connections(): ConnectionReport[] {
+    return this.#set.reports();
+  }
+
+  /** Closes its connections, and with them a launched Chrome, whose processes and profile are gone afterwards. */
+  async close(deadline: number): Promise<void> {
+    // A pipe's end needs Chrome's help, which the process's own end does not.
+    const closing = this.#set.close();
+    await this.#chrome.close(deadline);
+    await closing;
+  }
+}
+
 /**
  * Launches or connects to a Chrome and makes it ready for virtual browsers. `onLost` comes at most once, after this
- * has resolved; by then all virtual browsers in it have ended.
+ * has resolved, with its last connection; by then all virtual browsers in it have ended.
  */
 export async function serveBrowser(
   source: BrowserSource,
+  { id, connections, counts }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
+  let chrome: ChromeBrowser | undefined;
   let served: ServedBrowser | undefined;
-  const onClose = (reason: string): void => {
-    if (!served) return;
-    served.host.lost();
-    onLost(served, reason);
+  const tracing = new TraceLock();
+  const connect = async (onClose: (reason: string) => void): Promise<Connection> => {
+    if (chrome) return chrome.connectAgain(onClose);
+    chrome =
+      source.kind === 'launch'
+        ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose)
+        : await ChromeBrowser.connect(source.url, onClose);
+    return chrome.connection;
   };
-  const chrome =
-    source.kind === 'launch'
-      ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose)
-      : await ChromeBrowser.connect(source.url, onClose);
+  const startHost = (connection: Connection): Promise<VirtualHost> => {
+    const isShell = chrome?.version.product.startsWith('HeadlessChrome/') === true;
+    return VirtualHost.start(connection, isShell, tracing);
+  };
   try {
-    const isShell = chrome.version.product.startsWith('HeadlessChrome/');
-    served = { chrome, host: await VirtualHost.start(chrome.connection, isShell) };
+    const set = await ConnectionSet.open({
+      browser: id,
+      transport: source.kind === 'launch' ? 'pipe' : 'websocket',
+      maker: { connect, startHost },
+      limits: connections,
+      counts,
+      onLost: (reason) => served && onLost(served, reason),
+    });
+    if (!chrome || set.connections.length === 0) {
+      throw new CdpmuxError('BROWSER_LOST', 'The browser was lost as soon as it was there.');
+    }
+    served = new ServedBrowser(id, chrome, set);
     return served;
   } catch (error) {
-    await chrome.close(CLOSE_DEADLINE);
+    await (chrome)?.close(CLOSE_DEADLINE);
     throw error;
   }
 }
