@@ -13,6 +13,8 @@ const SMALL = '{"expression":"1"}';
 const LARGE = `{"expression":"'x'.repeat(${LARGE_BYTES})","returnByValue":true}`;
 const WARM_UP = 500;
 
+const NAME_WIDTH = 30;
+
 /** Between cdpmux and a Chrome that runs elsewhere. */
 const links = [
   { name: 'no link', options: undefined },
@@ -44,6 +46,7 @@ export interface LinkSuiteOptions {
   readonly connections: readonly number[];
   /** How long each thing is measured. */
   readonly seconds: number;
+  readonly onRow: (row: LinkRow) => void;
 }
 
 /** Twenty busy clients over 1, 2, … connections to one Chrome, near and behind a link. */
@@ -53,9 +56,10 @@ export async function link(options: LinkSuiteOptions): Promise<LinkRow[]> {
     const relay = way && (await startLink(options.directUrl, way));
     try {
       for (const connections of options.connections) {
-        rows.push(
-          await overSo(name, relay?.wsUrl ?? options.directUrl, connections, options.seconds * 1_000),
-        );
+        const url = relay?.wsUrl ?? options.directUrl;
+        const row = await overSo(name, url, connections, options.seconds * 1_000);
+        options.onRow(row);
+        rows.push(row);
       }
     } finally {
       await relay?.close();
@@ -140,16 +144,18 @@ const columns: readonly [title: string, value: (row: LinkRow) => string][] = [
   ['beside 20 x 1 MB', (row) => row.newPageBesideLargeP50.toFixed(0)],
 ];
 
-/** The rows as aligned columns. */
-export function linkTable(rows: readonly LinkRow[]): string {
-  const lines = [
-    columns.map(([title]) => title),
-    ...rows.map((row) => columns.map(([, value]) => value(row))),
-  ];
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)));
-  return lines
-    .map((line) =>
-      line.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  '),
-    )
-    .join('\n');
+/** The titles above the rows. */
+export function linkTitles(): string {
+  return line(([title]) => title);
+}
+
+/** A row beneath the titles: each is shown as soon as it is measured. */
+export function linkLine(row: LinkRow): string {
+  return line(([, value]) => value(row));
+}
+
+function line(cell: (column: (typeof columns)[number]) => string): string {
+  const [first, ...rest] = columns.map((column) => [cell(column), column[0].length] as const);
+  const name = first?.[0].padEnd(NAME_WIDTH) ?? '';
+  return [name, ...rest.map(([text, width]) => text.padStart(width))].join('  ');
 }

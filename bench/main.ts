@@ -10,7 +10,7 @@ import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { startHaproxy } from './haproxy.js';
-import { link, linkTable } from './link.js';
+import { link, linkLine, linkTitles, type LinkRow } from './link.js';
 import { startRelay } from './relay.js';
 import { memory } from './memory.js';
 import { RawClient } from './raw-client.js';
@@ -119,15 +119,11 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
     }
     await closeCdpmux();
   }
-  const rows = flags.suites.includes('link')
-    ? await link({ directUrl: direct.wsUrl, connections: [1, 2, 5, 10], seconds: flags.seconds / 10 })
-    : [];
+  const rows = flags.suites.includes('link') ? await overLinks(direct.wsUrl, flags.seconds / 10) : [];
   await closeDirect();
   if (flags.suites.includes('memory')) {
     figures.push(...(await memory({ executable, clients: flags.clients, closers })));
   }
-  if (rows.length > 0)
-    console.log(`20 busy clients over so many connections to one Chrome\n${linkTable(rows)}\n`);
   if (figures.length > 0) console.log(`${table(figures)}\n\nAll on ${where}. ${explanation}`);
   if (flags.json !== undefined) {
     const results = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
@@ -141,6 +137,14 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
     };
     await writeFile(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
+}
+
+async function overLinks(directUrl: string, seconds: number): Promise<LinkRow[]> {
+  console.log(`20 busy clients over so many connections to one Chrome\n${linkTitles()}`);
+  const onRow = (row: LinkRow): void => console.log(linkLine(row));
+  const rows = await link({ directUrl, connections: [1, 2, 5, 10], seconds, onRow });
+  console.log('');
+  return rows;
 }
 
 const explanation =
