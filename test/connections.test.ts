@@ -283,7 +283,7 @@ describe('a launched Chrome', () => {
       for (let n = 0; n < 3; n++) await keepBusy(await CdpClient.connect(cdpmux.wsUrl));
       await CdpClient.connect(cdpmux.wsUrl);
       expect(cdpmux.mux.connections()).toMatchObject([
-        { id: 'b1.1', browser: 'b1', transport: 'pipe', state: 'open', virtualBrowsers: 4, clients: 4 },
+        { id: 'b1-1', browser: 'b1', transport: 'pipe', state: 'open', virtualBrowsers: 4, clients: 4 },
       ]);
     } finally {
       await cdpmux.close();

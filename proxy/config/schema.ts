@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { defaultSchemes } from '../../src/index.js';
+import { browserLeaves, chromePath } from './browsers.js';
 import {
   bytes,
   choice,
@@ -18,19 +19,19 @@ import {
   schemes,
   text,
   url,
-  urls,
 } from './leaf.js';
 import { tokens, type Detail } from './tokens.js';
 
 const MiB = 1024 * 1024;
-const WEEK = 7 * 24 * 60 * 60 * 1000;
+const DAY = 24 * 60 * 60 * 1000;
+const WEEK = 7 * DAY;
 
 /**
  * Every setting with its default and range. Only what does something is here, so that nobody relies on a setting that
  * is accepted and forgotten.
  */
 export const configSchema = z.strictObject({
-  chrome: text('a path, a name on PATH, or embedded').optional(),
+  chrome: chromePath().optional(),
   listen: z.strictObject({
     host: host().default('127.0.0.1'),
     port: integer(0, 65_535, '; 0 picks a free one').default(9222),
@@ -52,15 +53,32 @@ export const configSchema = z.strictObject({
     port: integer(0, 65_535, '; 0 picks a free one').optional(),
   }),
   browsers: z.strictObject({
-    min: integer(0, 1000).default(1),
-    max: integer(1, 1000).default(20),
-    kind: choice('auto', 'shell', 'chrome').default('auto'),
-    virtualPerBrowser: integer(1, 1000).default(25),
-    upstreams: urls('http:', 'https:', 'ws:', 'wss:').default([]),
+    // before the counts, whose defaults depend on it
+    upstreams: browserLeaves.upstreams.default([]),
+    min: browserLeaves.min.default(1),
+    max: browserLeaves.max.default(20),
+    kind: browserLeaves.kind.default('auto'),
+    virtualPerBrowser: browserLeaves.virtualPerBrowser.default(25),
+    flags: browserLeaves.flags.default([]),
+    maxUses: browserLeaves.maxUses.default(1_000),
+    maxAge: browserLeaves.maxAge.default(60 * 60 * 1000),
+    idleTimeout: browserLeaves.idleTimeout.default(60_000),
+    freeShare: browserLeaves.freeShare.default(0.1),
+    drainTimeout: browserLeaves.drainTimeout.default(5 * 60 * 1000),
+  }),
+  connections: z.strictObject({
+    maxPerBrowser: integer(1, 1000).default(10),
+    idleTimeout: duration(1_000, DAY, '1s to 24h').default(30_000),
+    maxLifetime: duration(1_000, WEEK, '1s to 168h').default(300_000),
   }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),
     timeout: duration(0, 3_600_000, '0 to 1h').default(30_000),
+    aging: duration(100, 3_600_000, '100ms to 1h').default(10_000),
+  }),
+  shutdown: z.strictObject({
+    timeout: duration(0, DAY, '0 to 24h').default(25_000),
+    grace: duration(0, 3_600_000, '0 to 1h').default(0),
   }),
   limits: z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
@@ -128,7 +146,8 @@ export interface Setting {
 /** All settings, in the order of the table above. */
 export const settings: readonly Setting[] = leavesOf(configSchema, []);
 
-function leavesOf(group: z.ZodObject, above: Path): Setting[] {
+/** The settings of a group and of those in it. */
+export function leavesOf(group: z.ZodObject, above: Path): Setting[] {
   return Object.entries(group.shape).flatMap(([key, schema]) => {
     const path = [...above, key];
     if (schema instanceof z.ZodObject) return leavesOf(schema, path);
@@ -157,9 +176,11 @@ export interface Conflict {
 /** Looks at what single settings can't know; `get` gives undefined for those that are wrong by themselves. */
 export function conflicts(get: (path: string) => unknown): Conflict[] {
   const found: Conflict[] = [];
-  const [min, max] = [get('browsers.min'), get('browsers.max')];
-  if (typeof min === 'number' && typeof max === 'number' && min > max) {
-    found.push({ path: ['browsers', 'min'], allowed: `at most browsers.max, which is ${max}` });
+  found.push(...conflictsOfBrowsers(get));
+  const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
+  if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {
+    const allowed = `more than connections.idleTimeout, which is ${idle} ms`;
+    found.push({ path: ['connections', 'maxLifetime'], allowed });
   }
   const [address, tokenList] = [get('listen.host'), get('auth.tokens')];
   const isOpen = Array.isArray(tokenList) && tokenList.length === 0 && get('auth.file') === undefined;
@@ -169,8 +190,6 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
       'on this machine; let in only who has a token with auth.tokens or auth.file, or, where the network itself is trusted, set listen.insecure=true';
     found.push({ path: ['listen', 'host'], allowed });
   }
-  const filters = egressConflict(get);
-  if (filters) found.push(filters);
   const [port, adminPort] = [get('listen.port'), get('admin.port')];
   if (typeof port === 'number' && port > 0 && port === adminPort && get('admin.host') === address) {
     found.push({ path: ['admin', 'port'], allowed: `another port than listen.port, which is ${port}` });
@@ -182,6 +201,23 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
     if (get(`listen.tls.${one}`) === undefined || get(`listen.tls.${other}`) !== undefined) continue;
     found.push({ path: ['listen', 'tls', other], allowed: `set where listen.tls.${one} is` });
   }
+  return found;
+}
+
+/** The same for the browsers of one pool; `at` is what its paths begin with. */
+export function conflictsOfBrowsers(get: (path: string) => unknown, at = ''): Conflict[] {
+  const found: Conflict[] = [];
+  const [min, max, upstreams] = ['min', 'max', 'upstreams'].map((key) => get(`browsers.${key}`));
+  const pathOf = (key: string): Path => `${at}browsers.${key}`.split('.');
+  if (typeof min === 'number' && typeof max === 'number' && min > max) {
+    found.push({ path: pathOf('min'), allowed: `at most ${at}browsers.max, which is ${max}` });
+  }
+  if (max === 0 && Array.isArray(upstreams) && upstreams.length === 0) {
+    const allowed = `at least 1, since there are no ${at}browsers.upstreams`;
+    found.push({ path: pathOf('max'), allowed });
+  }
+  const filters = egressConflict(get);
+  if (filters) found.push(filters);
   return found;
 }
 

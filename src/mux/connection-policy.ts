@@ -1,19 +1,4 @@
-/** How many connections to one remote browser there may be, and for how long. */
-export interface ConnectionLimits {
-  /** Open at a time; those past their lifetime, which take nobody new, are not counted. */
-  readonly maxPerBrowser: number;
-  /** Without a virtual browser for so long, one is closed, ms; not the last. */
-  readonly idleTimeout: number;
-  /** Past it, one takes nobody new and is closed with its last virtual browser, ms. */
-  readonly maxLifetime: number;
-}
-
-/** What holds where nothing is configured. */
-export const defaultConnectionLimits: ConnectionLimits = {
-  maxPerBrowser: 10,
-  idleTimeout: 30_000,
-  maxLifetime: 300_000,
-};
+import type { ConnectionSettings } from './options.js';
 
 /** What a connection has to do, and how old it is. */
 export interface ConnectionLoad {
@@ -44,7 +29,7 @@ export function isBusy({ pendingCommands, backlogBytes }: ConnectionLoad): boole
 /** Whether one more is worth opening: all are busy, and there may be more. */
 export function isAnotherWanted(
   open: readonly ConnectionLoad[],
-  { maxPerBrowser }: ConnectionLimits,
+  { maxPerBrowser }: ConnectionSettings,
 ): boolean {
   return open.length < maxPerBrowser && open.every(isBusy);
 }
@@ -64,7 +49,7 @@ export function leastLoaded<T extends Pick<Loaded, 'load'>>(all: readonly T[]): 
 /** What has to happen to connections because of their age and idleness. */
 export function dueChanges<T extends Loaded>(
   all: readonly T[],
-  { idleTimeout, maxLifetime }: ConnectionLimits,
+  { idleTimeout, maxLifetime }: ConnectionSettings,
 ): { retire: T[]; close: T[]; needsSuccessor: boolean } {
   const loads = all.filter(({ isOpen }) => isOpen).map((one) => ({ one, load: one.load }));
   const old = loads.filter(({ load }) => load.ageMs >= maxLifetime);

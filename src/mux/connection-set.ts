@@ -2,7 +2,8 @@ import { CdpmuxError } from '../errors.js';
 import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import { BrowserConnection, type ConnectionMaker } from './browser-connection.js';
-import { dueChanges, isAnotherWanted, leastLoaded, type ConnectionLimits } from './connection-policy.js';
+import { dueChanges, isAnotherWanted, leastLoaded } from './connection-policy.js';
+import type { ConnectionSettings } from './options.js';
 import type { ConnectionReport } from './reports.js';
 
 /** What a set of connections is made with. */
@@ -11,7 +12,8 @@ export interface ConnectionSetOptions {
   readonly browser: string;
   readonly transport: ConnectionReport['transport'];
   readonly maker: ConnectionMaker;
-  readonly limits: ConnectionLimits;
+  /** As they are now: a reload may change them. */
+  readonly settings: () => ConnectionSettings;
   readonly counts: ConnectionCounts;
   /** Comes once, when the last connection was lost; by then all virtual browsers have ended. */
   readonly onLost: (reason: string) => void;
@@ -49,7 +51,7 @@ export class ConnectionSet {
     const set = new ConnectionSet(options);
     await set.#add();
     if (options.transport === 'websocket') {
-      const tick = Math.min(SLOWEST_TICK, Math.max(FASTEST_TICK, options.limits.idleTimeout / 4));
+      const tick = Math.min(SLOWEST_TICK, Math.max(FASTEST_TICK, options.settings().idleTimeout / 4));
       set.#timer = setInterval(() => set.#tick(), tick).unref();
     }
     return set;
@@ -75,7 +77,7 @@ export class ConnectionSet {
       this.#mayGrow() &&
       isAnotherWanted(
         open.map(({ load }) => load),
-        this.#options.limits,
+        this.#options.settings(),
       )
     )
       this.#openAnother();
@@ -91,7 +93,7 @@ export class ConnectionSet {
 
   async #add(): Promise<void> {
     const { browser, maker, counts } = this.#options;
-    const id = `${browser}.${++this.#lastNumber}`;
+    const id = `${browser}-${++this.#lastNumber}`;
     const one = await BrowserConnection.open(id, maker, (ended, lost, reason) =>
       this.#onEnd(ended, lost, reason),
     );
@@ -117,7 +119,7 @@ export class ConnectionSet {
 
   #tick(): void {
     const { connections } = this;
-    const due = dueChanges(connections, this.#options.limits);
+    const due = dueChanges(connections, this.#options.settings());
     for (const one of due.retire) one.retire();
     for (const one of due.close) void one.close();
     if (due.needsSuccessor && this.#mayGrow()) this.#openAnother();

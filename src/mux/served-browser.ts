@@ -4,12 +4,11 @@ import type { ChromeExecutable } from '../chrome/executable-types.js';
 import type { LaunchOptions } from '../chrome/process.js';
 import { CdpmuxError } from '../errors.js';
 import type { ConnectionCounts } from '../telemetry/connection-counts.js';
-import type { TargetRecord } from '../virtual/target-record.js';
 import { TraceLock } from '../virtual/trace-lock.js';
 import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import { VirtualHost } from '../virtual/virtual-host.js';
-import type { ConnectionLimits } from './connection-policy.js';
 import { ConnectionSet } from './connection-set.js';
+import type { ConnectionSettings } from './options.js';
 import type { ConnectionReport } from './reports.js';
 import type { ChromeVersion } from './types.js';
 
@@ -26,8 +25,10 @@ export type BrowserSource =
 export interface ServeOptions {
   /** Its own, for as long as cdpmux runs. */
   readonly id: string;
-  /** Of a remote one's connections; a launched Chrome has its pipe only. */
-  readonly connections: ConnectionLimits;
+  /** For one virtual browser alone, which has all of it. */
+  readonly exclusive: boolean;
+  /** Of a remote one's connections, as they are now; a launched Chrome has its pipe only. */
+  readonly connections: () => ConnectionSettings;
   readonly counts: ConnectionCounts;
 }
 
@@ -68,13 +69,18 @@ export class ServedBrowser {
     return this.#set.connections.reduce((sum, { connection }) => sum + connection.pendingCount, 0);
   }
 
-  /** A target of one of its virtual browsers. */
-  target(targetId: string): TargetRecord | undefined {
+  /** The virtual browser that a target is in. */
+  ownerOfTarget(targetId: string): VirtualBrowser | undefined {
     for (const host of this.hosts) {
-      const found = host.target(targetId);
-      if (found) return found;
+      const owner = host.target(targetId)?.owner;
+      if (owner) return owner;
     }
     return undefined;
+  }
+
+  /** The id of the connection that a virtual browser is on; '' when it has ended. */
+  connectionOf({ host }: VirtualBrowser): string {
+    return this.#set.connections.find((one) => one.host === host)?.id ?? '';
   }
 
   /** Opens a virtual browser, which stays on one connection. */
@@ -124,7 +130,7 @@ export async function serveBrowser(
       browser: id,
       transport: source.kind === 'launch' ? 'pipe' : 'websocket',
       maker: { connect, startHost },
-      limits: connections,
+      settings: connections,
       counts,
       onLost: (reason) => served && onLost(served, reason),
     });
@@ -134,7 +140,7 @@ export async function serveBrowser(
     served = new ServedBrowser(id, chrome, set);
     return served;
   } catch (error) {
-    await (chrome)?.close(CLOSE_DEADLINE);
+    await chrome?.close(CLOSE_DEADLINE);
     throw error;
   }
 }

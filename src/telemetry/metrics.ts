@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
+import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
@@ -9,6 +10,7 @@ export interface MetricsSnapshot {
   readonly clients: number;
   readonly virtualBrowsers: number;
   readonly pendingCommands: number;
+  readonly pool?: PoolSnapshot;
 }
 
 /** A page of metrics as Prometheus scrapes it. */
@@ -38,6 +40,7 @@ export class Metrics {
   /** Counted by those who open and close connections. */
   readonly connections = new ConnectionCounts();
   readonly #registry = new Registry();
+  readonly #pool = new PoolMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
   readonly #totals: Totals = { commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
@@ -54,6 +57,7 @@ export class Metrics {
     });
     this.#registerTotals();
     this.#registerGauges();
+    this.#writers.push(({ pool }) => pool && this.#pool.write(pool));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */
@@ -71,6 +75,36 @@ export class Metrics {
   /** One connection that a page asked for was denied by the egress policy. */
   countEgressDenied(): void {
     this.#totals.egressDenied++;
+  }
+
+  /** A browser was started, or a remote one asked for; it may still fail. */
+  countLaunch(): void {
+    this.#pool.launches.inc();
+  }
+
+  /** A browser did not come up. */
+  countLaunchFailure(): void {
+    this.#pool.launchFailures.inc();
+  }
+
+  /** A browser that served was lost: it crashed, or its connection broke. */
+  countLost(): void {
+    this.#pool.lost.inc();
+  }
+
+  /** A browser was replaced: for its uses, its age, or on order. */
+  countRecycled(): void {
+    this.#pool.recycled.inc();
+  }
+
+  /** A client got its place, so many seconds after it asked; 0 counts too, or the histogram would be of the slow ones only. */
+  observeWait(seconds: number): void {
+    this.#pool.wait.observe(seconds);
+  }
+
+  /** A client was turned away because its wait was over. */
+  countQueueTimeout(): void {
+    this.#pool.queueTimeouts.inc();
   }
 
   /** The page that `/metrics` answers: this Mux's metrics, then those of the process it runs in. */
@@ -143,7 +177,7 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  #gauge(name: string, help: string, field: keyof MetricsSnapshot): void {
+  #gauge(name: string, help: string, field: Exclude<keyof MetricsSnapshot, 'pool'>): void {
     const gauge = new Gauge({ name, help, registers: [this.#registry] });
     this.#writers.push((now) => gauge.set(now[field]));
   }
