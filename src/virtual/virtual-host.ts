@@ -25,6 +25,8 @@ export interface HostOptions {
   readonly isShell: boolean;
   /** It serves one virtual browser, which has all of it, and no other afterwards. */
   readonly exclusive: boolean;
+  /** Of the Chrome, where several hosts serve it. */
+  readonly tracing?: TraceLock;
 }
 
 /**
@@ -35,9 +37,12 @@ export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
   readonly isShell: boolean;
   readonly exclusive: boolean;
+  /** When its connection was there, by `performance.now`. */
+  readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
-  readonly tracing = new TraceLock();
+  /** Shared by all hosts of one Chrome, which has one tracing. */
+  readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
   readonly downloads = new DownloadWatch(this);
   readonly #contexts = new Map<string, ContextRecord>();
@@ -51,10 +56,11 @@ export class VirtualHost implements EventSink {
   /** Who has an exclusive Chrome, or had it. */
   #occupant: VirtualBrowser | undefined;
 
-  private constructor(upstream: Upstream, { isShell, exclusive }: HostOptions) {
+  private constructor(upstream: Upstream, { isShell, exclusive, tracing = new TraceLock() }: HostOptions) {
     this.upstream = upstream;
     this.isShell = isShell;
     this.exclusive = exclusive;
+    this.tracing = tracing;
   }
 
   /** Sets up the shared discovery and the first pair of shared roots. */
