@@ -3,6 +3,7 @@ import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
 import { createEgress } from './egress/egress-proxy.js';
 import type { Resolve } from './egress/resolver.js';
+import { withPoolName } from './front-door/api/pool-name.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
 import { Reloader, rulesOf, type ReloadReport } from './reload.js';
@@ -52,6 +53,9 @@ export class Service {
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
     });
+    mux.feed.listen(({ level, message, type, fields }) =>
+      log(level, message, { event: type, ...withPoolName(fields) }),
+    );
     const access = new Access(rulesOf(config), config.policy.trust);
     let door: FrontDoor | undefined;
     const reloader = new Reloader(config, load ?? (() => Promise.resolve(config)), {
