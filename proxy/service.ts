@@ -6,6 +6,7 @@ import type { Resolve } from './egress/resolver.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
 import { Reloader, rulesOf, type ReloadReport } from './reload.js';
+import { ownVersion } from './version.js';
 
 /** What of the surroundings a service needs. */
 export interface Surroundings {
@@ -41,6 +42,7 @@ export class Service {
       ...(resolve && { resolve }),
     });
     const mux = new Mux({
+      version: ownVersion(),
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
