@@ -1,6 +1,7 @@
 import { Mux, type OutgoingOptions } from '../src/index.js';
 import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
+import { drain, type DrainTimes } from './drain.js';
 import { createEgress } from './egress/egress-proxy.js';
 import type { Resolve } from './egress/resolver.js';
 import { FrontDoor } from './front-door/front-door.js';
@@ -19,17 +20,30 @@ export interface Surroundings {
   readonly resolve?: Resolve;
 }
 
+/** What a service consists of. */
+interface Parts {
+  readonly mux: Mux;
+  readonly door: FrontDoor;
+  readonly reload: () => Promise<ReloadReport>;
+  readonly shutdown: () => DrainTimes;
+  readonly log: Log;
+}
+
 /** A running cdpmux: the library with its front door. */
 export class Service {
   readonly mux: Mux;
   readonly door: FrontDoor;
 
   readonly #reload: () => Promise<ReloadReport>;
+  readonly #shutdown: () => DrainTimes;
+  readonly #log: Log;
 
-  private constructor(mux: Mux, door: FrontDoor, reload: () => Promise<ReloadReport>) {
+  private constructor({ mux, door, reload, shutdown, log }: Parts) {
     this.mux = mux;
     this.door = door;
     this.#reload = reload;
+    this.#shutdown = shutdown;
+    this.#log = log;
   }
 
   /** Starts it; on failure nothing is left running. */
@@ -79,7 +93,7 @@ export class Service {
         reload,
         log,
       });
-      return new Service(mux, door, reload);
+      return new Service({ mux, door, reload, shutdown: () => config.shutdown, log });
     } catch (error) {
       await mux.close(FAILED_START_DEADLINE);
       throw error;
@@ -89,6 +103,11 @@ export class Service {
   /** Reads the configuration anew and applies what can be applied; the log has what happened. Never rejects. */
   async reload(): Promise<void> {
     await this.#reload().catch(() => undefined);
+  }
+
+  /** Waits until clients have gone, as `shutdown` says; ends early when the signal is aborted. */
+  drain(signal: AbortSignal): Promise<void> {
+    return drain(this.mux, this.#shutdown(), { signal, log: this.#log });
   }
 
   /** Stops within about `deadline` ms: clients are told, Chromes end, their profiles go. */
