@@ -38,18 +38,28 @@ export class TruthTeller {
 
   /** Finds the Chrome that has its profile in that directory. */
   static async find(directory: string): Promise<TruthTeller> {
+    const [found] = await TruthTeller.all(directory);
+    if (!found) throw new Error(`no Chrome with a profile in ${directory} runs beneath this process`);
+    return found;
+  }
+
+  /** All Chromes that have their profiles in that directory. */
+  static async all(directory: string): Promise<TruthTeller[]> {
     const flag = `--user-data-dir=${await realpath(directory)}/`;
+    const found: TruthTeller[] = [];
     for (const pid of await processTree([process.pid])) {
       const line = await commandLine(pid);
       const at = line.indexOf(flag);
       if (at === -1 || line.includes('--type=')) continue;
-      const profile = line
-        .slice(at + '--user-data-dir='.length)
-        .split('\0', 1)
-        .join();
-      return new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid);
+      const [profile = ''] = line.slice(at + '--user-data-dir='.length).split('\0', 1);
+      found.push(new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid));
     }
-    throw new Error(`no Chrome with a profile in ${directory} runs beneath this process`);
+    return found;
+  }
+
+  /** One that listens at a URL. */
+  static async at(wsUrl: string, pid: number): Promise<TruthTeller> {
+    return new TruthTeller(await RawClient.connect(wsUrl), pid);
   }
 
   async version(): Promise<string> {
