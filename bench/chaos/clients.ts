@@ -6,6 +6,8 @@ import { openUnitSite, type UnitSite } from './site.js';
 import { Tap } from './tap.js';
 import { doUnit, kinds, WrongResult } from './work.js';
 
+/** What a client library may take to notice that its connection has gone, ms: some of them wait for ever. */
+const NOTICE = 3_000;
 /** The longest text of an error that is of use. */
 const LONGEST_ERROR = 400;
 
@@ -60,8 +62,13 @@ class Crew {
     const kind = kinds[unit % kinds.length] ?? 'raw CDP';
     const began = Date.now();
     let error: Error | undefined;
+    const deaf = this.#tap.ended(unit).then(async () => {
+      await delay(NOTICE, undefined, { ref: false });
+      throw new Error(`${kind} did not notice within ${NOTICE} ms that its connection had gone`);
+    });
     try {
-      await doUnit(kind, { unit, wsUrl: this.#tap.urlOf(unit), url: this.#site.urlOf(unit) });
+      const done = doUnit(kind, { unit, wsUrl: this.#tap.urlOf(unit), url: this.#site.urlOf(unit) });
+      await Promise.race([done, deaf]);
     } catch (thrown) {
       error = thrown instanceof Error ? thrown : new Error(String(thrown));
     }

@@ -23,6 +23,8 @@ export class Tap {
   readonly #target: URL;
   /** By unit; taken off by `taken`. */
   readonly #tapped = new Map<number, Tapped>();
+  /** By unit, what to call when its connection has ended; taken off by `taken`. */
+  readonly #onEnd = new Map<number, () => void>();
 
   private constructor(server: Server, target: URL) {
     this.#server = server;
@@ -40,6 +42,11 @@ export class Tap {
   /** Where a unit's client connects. */
   urlOf(unit: number): string {
     return `${this.wsUrl}?label.unit=${unit}`;
+  }
+
+  /** Resolves when the connection of a unit has ended, by whomever; asked for before it is opened. */
+  ended(unit: number): Promise<void> {
+    return new Promise((resolve) => this.#onEnd.set(unit, resolve));
   }
 
   /** Cuts the connection of a unit at that part of those that are let in; gives which. */
@@ -62,6 +69,7 @@ export class Tap {
   taken(unit: number): Wire {
     const tapped = this.#tapped.get(unit);
     this.#tapped.delete(unit);
+    this.#onEnd.delete(unit);
     if (!tapped) return { cut: false };
     const { status, head, body, close } = tapped.frames;
     const retryAfter = /^retry-after: (\d+)/im.exec(head)?.[1];
@@ -125,7 +133,10 @@ export class Tap {
     server.on('drain', () => client.resume());
     client.on('end', () => server.end());
     server.on('end', () => client.end());
-    client.on('close', () => server.destroy());
+    client.on('close', () => {
+      server.destroy();
+      this.#onEnd.get(unit)?.();
+    });
     server.on('close', () => client.destroySoon());
     server.on('error', () => server.destroy());
   }
