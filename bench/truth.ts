@@ -86,6 +86,25 @@ export class TruthTeller {
     };
   }
 
+  /** Makes what a virtual browser and one client of it take, with a first page or without; gives how to take it away. */
+  async makeRoom(page: boolean): Promise<() => Promise<void>> {
+    const client = this.#client;
+    const attach = (): Promise<{ sessionId: string }> => client.request('Target.attachToBrowserTarget');
+    const { sessionId } = await attach();
+    const { browserContextId } = await client.request<{ browserContextId: string }>(
+      'Target.createBrowserContext',
+      { disposeOnDetach: true },
+      sessionId,
+    );
+    if (page)
+      await client.request('Target.createTarget', { url: 'about:blank', browserContextId }, sessionId);
+    const seat = await attach();
+    return async () => {
+      await client.request('Target.detachFromTarget', seat);
+      await client.request('Target.detachFromTarget', { sessionId });
+    };
+  }
+
   close(): void {
     this.#client.close();
   }
