@@ -19,7 +19,8 @@ export type ErrorCode =
   | 'BROWSER_LOST'
   | 'PROTOCOL'
   | 'TIMEOUT'
-  | 'TOO_LARGE';
+  | 'TOO_LARGE'
+  | 'CONFLICT';
 
 /** The one error class of cdpmux; `message` says what happened, why, and what to do. */
 export class CdpmuxError extends Error {

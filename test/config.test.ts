@@ -25,8 +25,22 @@ describe('defaults', () => {
   it('are those of the documented table', () => {
     expect(loadConfig({})).toMatchObject({
       listen: { host: '127.0.0.1', port: 9222, allowedHosts: [], insecure: false },
-      browsers: { min: 1, max: 20, kind: 'auto', virtualPerBrowser: 25, upstreams: [] },
-      queue: { maxLength: 100, timeout: 30_000 },
+      browsers: {
+        min: 1,
+        max: 20,
+        kind: 'auto',
+        virtualPerBrowser: 25,
+        upstreams: [],
+        flags: [],
+        maxUses: 1_000,
+        maxAge: 3_600_000,
+        idleTimeout: 60_000,
+        freeShare: 0.1,
+        drainTimeout: 300_000,
+      },
+      connections: { maxPerBrowser: 10, idleTimeout: 30_000, maxLifetime: 300_000 },
+      queue: { maxLength: 100, timeout: 30_000, aging: 10_000 },
+      shutdown: { timeout: 25_000, grace: 0 },
       limits: {
         message: 64 * MiB,
         clientBuffer: 256 * MiB,
@@ -201,6 +215,44 @@ describe('durations and sizes', () => {
   });
 });
 
+describe('shares', () => {
+  it.each([
+    ['0', 0],
+    ['.25', 0.25],
+    ['1', 1],
+  ])('%s is %d', (text, expected) => {
+    expect(setting(`browsers.freeShare=${text}`).browsers.freeShare).toBe(expected);
+  });
+
+  it.each(['1.1', '-0.1', '10%', '1e-1', ''])('%s is refused', (text) => {
+    expect(problemsOfSetting(`browsers.freeShare=${text}`)).toEqual([
+      `browsers.freeShare = "${text}" (--set): must be number, 0 to 1`,
+    ]);
+  });
+});
+
+describe('flags for Chrome', () => {
+  it('are parted by spaces as text, and may hold commas', () => {
+    const flags = ['--lang=de', '--disable-features=A,B'];
+    expect(setting(`browsers.flags=${flags.join('  ')}`).browsers.flags).toEqual(flags);
+    const given = ['--user-agent=a b', ...flags];
+    expect(loadConfig({ file: file(JSON.stringify({ browsers: { flags: given } })) }).browsers.flags).toEqual(
+      given,
+    );
+  });
+
+  it.each(['lang=de', '--', '--user-data-dir=/tmp', '--remote-debugging-port=1', '--headless', '-x'])(
+    '%s is refused',
+    (flag) => {
+      expect(problemsOfSetting(`browsers.flags=--mute ${flag}`)).toEqual([
+        expect.stringMatching(
+          /^browsers\.flags = .*: must be list of Chrome flags, .* none of those that cdpmux sets/,
+        ),
+      ]);
+    },
+  );
+});
+
 describe('egress lists', () => {
   it('take names, wildcards, addresses and CIDRs', () => {
     const given = 'a.test,*.b.test,*,10.0.0.0/8,::1';
@@ -289,6 +341,19 @@ describe('what only several settings say together', () => {
     ]);
     expect(setting('browsers.max=3', 'browsers.min=3').browsers).toMatchObject({ min: 3, max: 3 });
     expect(problemsOfSetting('browsers.min=21')).toHaveLength(1);
+  });
+
+  it('there is some source of browsers', () => {
+    expect(problemsOfSetting('browsers.max=0', 'browsers.min=0')).toEqual([
+      'browsers.max = "0" (--set): must be at least 1, since there are no browsers.upstreams',
+    ]);
+  });
+
+  it('a connection lives longer than it may be idle', () => {
+    expect(problemsOfSetting('connections.maxLifetime=30s')).toEqual([
+      'connections.maxLifetime = "30s" (--set): must be more than connections.idleTimeout, which is 30000 ms',
+    ]);
+    expect(setting('connections.maxLifetime=30001').connections.maxLifetime).toBe(30_001);
   });
 
   it.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '::ffff:192.0.2.1'])(

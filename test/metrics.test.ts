@@ -71,6 +71,58 @@ describe('Metrics', () => {
     expect(samples.get('cdp_command_duration_seconds_count')).toBe(0);
   });
 
+  it('shows browsers by pool and state, with 0 for a state that a pool has none in', async () => {
+    let browsers = [
+      { pool: 'default', state: 'ready' },
+      { pool: 'default', state: 'ready' },
+      { pool: 'pdf', state: 'broken' },
+    ];
+    const metrics = new Metrics(() => ({
+      ...IDLE,
+      pool: { pools: ['default', 'pdf'], browsers, queue: { length: 3, maxwaitMs: 1500 } },
+    }));
+    const before = await scrape(metrics);
+    expect(before.get('cdpmux_browsers{pool="default",state="ready"}')).toBe(2);
+    expect(before.get('cdpmux_browsers{pool="pdf",state="broken"}')).toBe(1);
+    expect(before.get('cdpmux_browsers{pool="pdf",state="ready"}')).toBe(0);
+    expect(before.get('cdpmux_queue_length')).toBe(3);
+    expect(before.get('cdpmux_queue_maxwait_seconds')).toBe(1.5);
+    browsers = [];
+    expect((await scrape(metrics)).get('cdpmux_browsers{pool="default",state="ready"}')).toBe(0);
+  });
+
+  it('counts what becomes of browsers and of clients that wait', async () => {
+    const metrics = new Metrics(() => IDLE);
+    const names = [
+      'cdpmux_browser_launches_total',
+      'cdpmux_browser_launch_failures_total',
+      'cdpmux_browsers_lost_total',
+      'cdpmux_browsers_recycled_total',
+      'cdpmux_queue_timeouts_total',
+      'cdpmux_queue_wait_seconds_count',
+    ];
+    const all = async () => {
+      const samples = await scrape(metrics);
+      return names.map((name) => samples.get(name));
+    };
+    expect(await all()).toEqual([0, 0, 0, 0, 0, 0]);
+    for (const times of [1, 2, 3, 4, 5, 6]) {
+      const count = [
+        () => metrics.countLaunch(),
+        () => metrics.countLaunchFailure(),
+        () => metrics.countLost(),
+        () => metrics.countRecycled(),
+        () => metrics.countQueueTimeout(),
+        () => metrics.observeWait(0.02),
+      ][times - 1]!;
+      for (let n = 0; n < times; n++) count();
+    }
+    expect(await all()).toEqual([1, 2, 3, 4, 5, 6]);
+    const samples = await scrape(metrics);
+    expect(samples.get('cdpmux_queue_wait_seconds_bucket{le="0.01"}')).toBe(0);
+    expect(samples.get('cdpmux_queue_wait_seconds_bucket{le="0.025"}')).toBe(6);
+  });
+
   it('puts command durations into buckets of seconds', async () => {
     const metrics = new Metrics(() => IDLE);
     for (const seconds of [0.0004, 0.0005, 0.003, 60]) metrics.observeCommand(seconds);

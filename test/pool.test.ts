@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Lease } from '../src/pool/pool.js';
-import { fill, never, poolOf, settle, watch } from './support/test-pool.js';
+import { fill, poolOf, settle, watch, wish } from './support/test-pool.js';
 
 describe('a pool', () => {
   beforeEach(() => void jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] }));
@@ -29,13 +29,13 @@ describe('a pool', () => {
     leases[0]!.release();
     leases[1]!.release();
     await settle();
-    expect((await pool.acquire(never)).resource).toBe('r1');
+    expect((await pool.acquire(wish())).resource).toBe('r1');
     expect(factory.launches).toHaveLength(2);
   });
 
   it('gives the places of one launch to all who came while it was under way', async () => {
     const { factory, pool } = poolOf({ max: 1 }, false);
-    const both = Promise.all([pool.acquire(never), pool.acquire(never)]);
+    const both = Promise.all([pool.acquire(wish()), pool.acquire(wish())]);
     factory.launches[0]!.succeed();
     expect((await both).map(({ resource }) => resource)).toEqual(['r1', 'r1']);
     expect(factory.launches).toHaveLength(1);
@@ -45,7 +45,7 @@ describe('a pool', () => {
     const { pool } = poolOf();
     const leases = await fill(pool, 4);
     const served: number[] = [];
-    for (const nth of [1, 2, 3]) void pool.acquire(never).then(() => served.push(nth));
+    for (const nth of [1, 2, 3]) void pool.acquire(wish()).then(() => served.push(nth));
     expect(pool.waiting).toBe(3);
     for (const lease of leases.slice(0, 3)) {
       lease.release();
@@ -60,7 +60,7 @@ describe('a pool', () => {
     const leases = await fill(pool, 4);
     const served: string[] = [];
     const come = (name: string, priority: number): void =>
-      void pool.acquire(never, undefined, priority).then(() => served.push(name));
+      void pool.acquire(wish({ priority })).then(() => served.push(name));
     come('normal 1', 1);
     come('low', 0);
     come('critical', 3);
@@ -75,23 +75,23 @@ describe('a pool', () => {
   it('refuses at once when as many wait as may', async () => {
     const { pool } = poolOf();
     await fill(pool, 4);
-    const waiting = [1, 2, 3].map(() => watch(pool.acquire(never)));
-    await expect(pool.acquire(never)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    const waiting = [1, 2, 3].map(() => watch(pool.acquire(wish())));
+    await expect(pool.acquire(wish())).rejects.toMatchObject({ code: 'QUEUE_FULL' });
     expect(waiting.map(({ outcome }) => outcome)).toEqual([undefined, undefined, undefined]);
   });
 
   it('lets one who does not want to wait in when there is a place, and refuses it when there is none', async () => {
     const { pool } = poolOf();
-    const leases = await Promise.all([1, 2, 3, 4].map(() => pool.acquire(never, 0)));
-    await expect(pool.acquire(never, 0)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    const leases = await Promise.all([1, 2, 3, 4].map(() => pool.acquire(wish({ timeout: 0 }))));
+    await expect(pool.acquire(wish({ timeout: 0 }))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
     leases[0]!.release();
     await settle();
-    await expect(pool.acquire(never, 0)).resolves.toMatchObject({ resource: 'r1' });
+    await expect(pool.acquire(wish({ timeout: 0 }))).resolves.toMatchObject({ resource: 'r1' });
   });
 
   it('lets one who does not want to wait have the launch that it needs', async () => {
     const { factory, pool } = poolOf({}, false);
-    const first = watch(pool.acquire(never, 0));
+    const first = watch(pool.acquire(wish({ timeout: 0 })));
     await jest.advanceTimersByTimeAsync(5_000);
     expect(first.outcome).toBeUndefined();
     factory.launches[0]!.succeed();
@@ -102,8 +102,8 @@ describe('a pool', () => {
   it('rejects whoever waits when the deadline passes, not before, and nobody else', async () => {
     const { pool } = poolOf();
     await fill(pool, 4);
-    const short = watch(pool.acquire(never, 300));
-    const long = watch(pool.acquire(never));
+    const short = watch(pool.acquire(wish({ timeout: 300 })));
+    const long = watch(pool.acquire(wish()));
     await jest.advanceTimersByTimeAsync(299);
     expect(short.outcome).toBeUndefined();
     await jest.advanceTimersByTimeAsync(1);
@@ -118,8 +118,8 @@ describe('a pool', () => {
     const { pool } = poolOf();
     const leases = await fill(pool, 4);
     const gone = new AbortController();
-    const first = watch(pool.acquire(gone.signal));
-    const second = watch(pool.acquire(never));
+    const first = watch(pool.acquire(wish({ signal: gone.signal })));
+    const second = watch(pool.acquire(wish()));
     gone.abort();
     await settle();
     expect(first.outcome).toBe('ABORTED');
@@ -130,18 +130,22 @@ describe('a pool', () => {
 
   it('takes nobody who has gone before it came, and no place for it', async () => {
     const { factory, pool } = poolOf();
-    await expect(pool.acquire(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(pool.acquire(wish({ signal: AbortSignal.abort() }))).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
     expect(pool.leased).toBe(0);
     expect(factory.launches).toHaveLength(0);
   });
 
   it('rejects all who waited for a launch that failed, and makes another for the next', async () => {
     const { factory, pool } = poolOf({ max: 1 }, false);
-    const both = [watch(pool.acquire(never)), watch(pool.acquire(never))];
-    const third = watch(pool.acquire(never));
+    const both = [watch(pool.acquire(wish())), watch(pool.acquire(wish()))];
+    const third = watch(pool.acquire(wish()));
     factory.launches[0]!.fail(new Error('does not start'));
     await settle();
     expect(both.map(({ outcome }) => outcome)).toEqual(['does not start', 'does not start']);
+    expect(factory.launches).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(250);
     factory.launches[1]!.succeed();
     await settle();
     expect(third.outcome).toBe('r2');
@@ -151,11 +155,11 @@ describe('a pool', () => {
   it('replaces a lost resource down to its smallest number, and gives nobody the lost one', async () => {
     const { factory, pool } = poolOf({ min: 1 });
     await pool.start();
-    const lease = await pool.acquire(never);
-    pool.lost('r1');
+    const lease = await pool.acquire(wish());
+    pool.lost('r1', 'it died');
     await settle();
     expect(pool.resources).toEqual(['r2']);
-    expect((await pool.acquire(never)).resource).toBe('r2');
+    expect((await pool.acquire(wish())).resource).toBe('r2');
     expect(pool.leased).toBe(1);
     lease.release();
     await settle();
@@ -168,7 +172,7 @@ describe('a pool', () => {
     const started = pool.start();
     factory.launches[0]!.succeed();
     await started;
-    pool.lost('r1');
+    pool.lost('r1', 'it died');
     await settle();
     factory.launches[1]!.fail(new Error('does not start'));
     await jest.advanceTimersByTimeAsync(249);
@@ -188,31 +192,32 @@ describe('a pool', () => {
     const started = pool.start();
     factory.launches[0]!.succeed();
     await started;
-    pool.lost('r1');
+    pool.lost('r1', 'it died');
     await settle();
     factory.launches[1]!.fail(new Error('does not start'));
     await settle();
-    expect(jest.getTimerCount()).toBe(1);
+    expect(jest.getTimerCount()).toBe(2);
     await pool.close(0);
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('counts the places on a lost resource until they are given back', async () => {
+  it('makes another for who waits as soon as one is lost, and takes what its leases give back for nothing', async () => {
     const { pool } = poolOf({ max: 1 });
     const leases = await fill(pool, 2);
-    const waiting = watch(pool.acquire(never));
-    pool.lost('r1');
-    await settle();
-    expect(waiting.outcome).toBeUndefined();
-    leases[0]!.release();
+    const waiting = watch(pool.acquire(wish()));
+    pool.lost('r1', 'it died');
     await settle();
     expect(waiting.outcome).toBe('r2');
+    for (const lease of leases) lease.release();
+    await settle();
+    expect(pool.leased).toBe(1);
+    expect(pool.available).toBe(1);
   });
 
   it('frees a place once, however often its lease is released', async () => {
     const { pool } = poolOf({ max: 1 });
     const leases = await fill(pool, 2);
-    const waiting = [watch(pool.acquire(never)), watch(pool.acquire(never))];
+    const waiting = [watch(pool.acquire(wish())), watch(pool.acquire(wish()))];
     leases[0]!.release();
     leases[0]!.release();
     await settle();
@@ -227,14 +232,14 @@ describe('a pool', () => {
     await fill(pool, 3);
     await pool.close(100);
     expect(factory.closed.sort()).toEqual(['r1', 'r2']);
-    await expect(pool.acquire(never)).rejects.toMatchObject({ code: 'CLOSING' });
+    await expect(pool.acquire(wish())).rejects.toMatchObject({ code: 'CLOSING' });
     expect(pool.resources).toEqual([]);
   });
 
   it('tells those who wait when it closes', async () => {
     const { pool } = poolOf();
     await fill(pool, 4);
-    const waiting = [watch(pool.acquire(never)), watch(pool.acquire(never))];
+    const waiting = [watch(pool.acquire(wish())), watch(pool.acquire(wish()))];
     await pool.close(100);
     await settle();
     expect(waiting.map(({ outcome }) => outcome)).toEqual(['CLOSING', 'CLOSING']);
@@ -244,7 +249,7 @@ describe('a pool', () => {
 
   it('closes a resource that arrives while it closes, and gives it to nobody', async () => {
     const { factory, pool } = poolOf({}, false);
-    const acquiring = watch(pool.acquire(never));
+    const acquiring = watch(pool.acquire(wish()));
     const closing = pool.close(100);
     await settle();
     expect(factory.closed).toEqual([]);
@@ -259,7 +264,7 @@ describe('a pool', () => {
     const { factory, pool } = poolOf({ min: 1 });
     await pool.start();
     const closing = pool.close(100);
-    pool.lost('r1');
+    pool.lost('r1', 'it died');
     await closing;
     expect(factory.launches).toHaveLength(1);
   });
@@ -267,7 +272,7 @@ describe('a pool', () => {
   it('leaves no timer behind', async () => {
     const { pool } = poolOf();
     const leases = await fill(pool, 4);
-    const last = pool.acquire(never);
+    const last = pool.acquire(wish());
     leases[0]!.release();
     (await last).release();
     expect(jest.getTimerCount()).toBe(0);
@@ -286,7 +291,9 @@ describe('a pool', () => {
       const leaving = new AbortController();
       asked++;
       undecided++;
-      pool.acquire(leaving.signal, Math.floor(random() * 50), Math.floor(random() * 4)).then(
+      const timeout = Math.floor(random() * 50);
+      const priority = Math.floor(random() * 4);
+      pool.acquire(wish({ signal: leaving.signal, timeout, priority })).then(
         (lease) => {
           undecided--;
           decided++;
@@ -318,7 +325,7 @@ describe('a pool', () => {
     const lose = (): void => {
       const resource = pool.resources[Math.floor(random() * pool.resources.length)];
       if (resource === undefined) return;
-      pool.lost(resource);
+      pool.lost(resource, 'it died');
       // whoever is on it ends, as virtual browsers do
       for (const lease of held.filter((one) => one.resource === resource)) {
         held.splice(held.indexOf(lease), 1);
@@ -342,8 +349,11 @@ describe('a pool', () => {
       await jest.advanceTimersByTimeAsync(10);
     }
     expect(decided).toBe(asked);
-    expect([...codes].sort()).toEqual(['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'does not start'].sort());
+    const known = ['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'BROWSER_LOST', 'does not start'];
+    expect([...codes].filter((code) => !known.includes(code))).toEqual([]);
+    expect([...codes]).toEqual(expect.arrayContaining(['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT']));
     expect(pool.leased).toBe(0);
+    await pool.close(0);
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -27,6 +27,18 @@ export function integer(min: number, max: number, note = '') {
   return leaf(numeric.pipe(z.int().min(min).max(max)), `whole number, ${min} to ${max}${note}`);
 }
 
+/** A share of a whole, such as 0.1. */
+export function share() {
+  const number = z.union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d*\.?\d+$/)
+      .transform(Number),
+  ]);
+  return leaf(number.pipe(z.number().min(0).max(1)), 'number, 0 to 1');
+}
+
 /** How many per second at most: a whole number, 0 for no limit, or `auto`. */
 export function perSecond(max: number) {
   const number = numeric.pipe(z.int().min(0).max(max));
@@ -133,6 +145,22 @@ export function hostsAndNetworks() {
 export function schemes() {
   const scheme = z.string().regex(/^[a-z][a-z0-9+.-]*$/i);
   return leaf(list(scheme), 'list of URL schemes without the colon, such as https');
+}
+
+/** Chrome's flags that cdpmux sets itself: another value would cut it off from its Chromes, or leave their files behind. */
+const OWN_FLAGS = /^--(remote-debugging-\w+|user-data-dir|headless|no-startup-window)(=|$)/;
+
+/** Some flags of Chrome's command line; as text they are parted by spaces. */
+export function chromeFlags() {
+  const one = z
+    .string()
+    .regex(/^--[a-z0-9][a-z0-9-]*(=.*)?$/is)
+    .refine((value) => !OWN_FLAGS.test(value));
+  const split = (value: string): string[] => value.split(/\s+/).filter((part) => part !== '');
+  return leaf(
+    z.union([z.array(z.string()), z.string().transform(split)]).pipe(z.array(one)),
+    'list of Chrome flags, each beginning with --, and none of those that cdpmux sets: --remote-debugging-…, --user-data-dir, --headless, --no-startup-window',
+  );
 }
 
 /** An absolute path of a directory. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { defaultSchemes } from '../../src/index.js';
+import { browserLeaves, chromePath } from './browsers.js';
 import {
   bytes,
   choice,
@@ -18,19 +19,19 @@ import {
   schemes,
   text,
   url,
-  urls,
 } from './leaf.js';
 import { tokens, type Detail } from './tokens.js';
 
 const MiB = 1024 * 1024;
-const WEEK = 7 * 24 * 60 * 60 * 1000;
+const DAY = 24 * 60 * 60 * 1000;
+const WEEK = 7 * DAY;
 
 /**
  * Every setting with its default and range. Only what does something is here, so that nobody relies on a setting that
  * is accepted and forgotten.
  */
 export const configSchema = z.strictObject({
-  chrome: text('a path, a name on PATH, or embedded').optional(),
+  chrome: chromePath().optional(),
   listen: z.strictObject({
     host: host().default('127.0.0.1'),
     port: integer(0, 65_535, '; 0 picks a free one').default(9222),
@@ -52,15 +53,31 @@ export const configSchema = z.strictObject({
     port: integer(0, 65_535, '; 0 picks a free one').optional(),
   }),
   browsers: z.strictObject({
-    min: integer(0, 1000).default(1),
-    max: integer(1, 1000).default(20),
-    kind: choice('auto', 'shell', 'chrome').default('auto'),
-    virtualPerBrowser: integer(1, 1000).default(25),
-    upstreams: urls('http:', 'https:', 'ws:', 'wss:').default([]),
+    min: browserLeaves.min.default(1),
+    max: browserLeaves.max.default(20),
+    kind: browserLeaves.kind.default('auto'),
+    virtualPerBrowser: browserLeaves.virtualPerBrowser.default(25),
+    upstreams: browserLeaves.upstreams.default([]),
+    flags: browserLeaves.flags.default([]),
+    maxUses: browserLeaves.maxUses.default(1_000),
+    maxAge: browserLeaves.maxAge.default(60 * 60 * 1000),
+    idleTimeout: browserLeaves.idleTimeout.default(60_000),
+    freeShare: browserLeaves.freeShare.default(0.1),
+    drainTimeout: browserLeaves.drainTimeout.default(5 * 60 * 1000),
+  }),
+  connections: z.strictObject({
+    maxPerBrowser: integer(1, 1000).default(10),
+    idleTimeout: duration(1_000, DAY, '1s to 24h').default(30_000),
+    maxLifetime: duration(1_000, WEEK, '1s to 168h').default(300_000),
   }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),
     timeout: duration(0, 3_600_000, '0 to 1h').default(30_000),
+    aging: duration(100, 3_600_000, '100ms to 1h').default(10_000),
+  }),
+  shutdown: z.strictObject({
+    timeout: duration(0, DAY, '0 to 24h').default(25_000),
+    grace: duration(0, 3_600_000, '0 to 1h').default(0),
   }),
   limits: z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came
@@ -160,6 +177,15 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
   const [min, max] = [get('browsers.min'), get('browsers.max')];
   if (typeof min === 'number' && typeof max === 'number' && min > max) {
     found.push({ path: ['browsers', 'min'], allowed: `at most browsers.max, which is ${max}` });
+  }
+  const upstreams = get('browsers.upstreams');
+  if (max === 0 && Array.isArray(upstreams) && upstreams.length === 0) {
+    found.push({ path: ['browsers', 'max'], allowed: 'at least 1, since there are no browsers.upstreams' });
+  }
+  const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
+  if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {
+    const allowed = `more than connections.idleTimeout, which is ${idle} ms`;
+    found.push({ path: ['connections', 'maxLifetime'], allowed });
   }
   const [address, tokenList] = [get('listen.host'), get('auth.tokens')];
   const isOpen = Array.isArray(tokenList) && tokenList.length === 0 && get('auth.file') === undefined;

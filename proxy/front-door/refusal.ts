@@ -21,6 +21,7 @@ const statusOf: Record<ErrorCode, number> = {
   BROWSER_LOST: 503,
   PROTOCOL: 503,
   TIMEOUT: 503,
+  CONFLICT: 409,
 };
 
 /** When a refused client may come again, seconds. */

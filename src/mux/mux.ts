@@ -1,25 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
-import { findChrome } from '../chrome/executable.js';
-import { needsNoSandbox } from '../chrome/container.js';
 import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
-import { Pool } from '../pool/pool.js';
+import { EventFeed } from '../telemetry/event-feed.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
 import { UrlPolicy } from '../virtual/url-policy.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
-import { Directories } from './directories.js';
-import type { Hooks, OpenBrowser } from './directory.js';
 import { BrowserFileList } from './browser-file-list.js';
+import { Directories } from './directories.js';
+import type { OpenBrowser } from './directory.js';
+import { countEvents } from './event-counts.js';
 import { FileRoot } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
-import type { MuxOptions } from './options.js';
+import { Opener, type OpenRequest } from './opener.js';
+import { OpenList } from './open-list.js';
+import type { LiveOptions, MuxOptions } from './options.js';
+import { Pools } from './pools.js';
 import { Quotas } from './quotas.js';
 import { TenantRates } from './rate-limit.js';
+import type { BrowserReport, ConnectionReport, QueueReport, VirtualBrowserReport } from './reports.js';
 import { ClientSeat } from './seat.js';
-import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 import type {
   Admission,
   BrowserFiles,
@@ -27,34 +29,25 @@ import type {
   ChromeVersion,
   MuxStats,
   NamedBrowser,
-  Priority,
   Seat,
   TenantStats,
 } from './types.js';
 
 /** The name of those who give none over HTTP. */
 const DEFAULT_NAME = 'default';
-/** How long a lost Chrome's processes may take to end, ms. */
-const REAP_DEADLINE = 2_000;
-
 /** What `limits.commandsPerSecond` is for strangers where it is `auto`: beside one that floods, all others stay quick. */
 const STRANGERS_RATE = 2_000;
 
-/** From the one that waits longest. */
-const priorities: readonly Priority[] = ['low', 'normal', 'high', 'critical'];
-
-type State = 'new' | 'ready' | 'closing';
-
-/** What a virtual browser is opened with, beside its id. */
-type OpenRequest = Pick<
-  Admission,
-  keyof Caller | 'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'timeout' | 'signal'
->;
+type State = 'new' | 'ready' | 'draining' | 'closing';
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
 export class Mux {
-  readonly #options: MuxOptions;
-  readonly #pool: Pool<ServedBrowser>;
+  /** What happens to browsers and to those who wait. */
+  readonly feed = new EventFeed();
+  #options: MuxOptions;
+  readonly #pools: Pools;
+  readonly #opener: Opener;
+  readonly #open = new OpenList();
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
@@ -62,26 +55,11 @@ export class Mux {
   readonly #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
   #files: FileRoot | undefined;
-  #executable: ChromeExecutable | undefined;
   #state: State = 'new';
-  /** Chromes whose connection is gone and whose processes are being ended. */
-  readonly #reaping = new Set<Promise<void>>();
-  /** Remote Chromes are taken in turn. */
-  #nextUpstream = 0;
 
   constructor(options: MuxOptions) {
     this.#options = options;
-    const { min, max, virtualPerBrowser } = options.browsers;
-    this.#pool = new Pool(
-      { create: () => this.#serve(), close: ({ chrome }, deadline) => chrome.close(deadline) },
-      {
-        min,
-        max,
-        perResource: virtualPerBrowser,
-        maxWaiting: options.queue.maxLength,
-        timeout: options.queue.timeout,
-      },
-    );
+    this.#pools = new Pools(options, this.feed);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
     this.#policy = {
@@ -90,30 +68,32 @@ export class Mux {
       ...(onDownloadCanceled && { onDownloadCanceled }),
     };
     this.#metrics = new Metrics(() => this.#snapshot());
+    countEvents(this.feed, this.#metrics);
+    this.#opener = new Opener({
+      pools: this.#pools,
+      quotas: this.#quotas,
+      metrics: this.#metrics,
+      open: this.#open,
+      policy: this.#policy,
+      options: () => this.#options,
+      files: () => this.#files,
+    });
   }
 
   /** Sweeps what an earlier cdpmux left, and launches the first Chromes; rejects with NO_CHROME or LAUNCH_FAILED. */
   async start(): Promise<void> {
-    const { chrome, env, tmpDir, browsers, outgoing } = this.#options;
+    const { tmpDir, browsers, outgoing } = this.#options;
     const { filesDirectory = tmpDir } = outgoing;
     const isShared = browsers.upstreams.length === 0 || outgoing.filesDirectory !== undefined;
     if (isShared) this.#files = await FileRoot.in(filesDirectory);
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
-    if (browsers.upstreams.length === 0) {
-      this.#executable = await findChrome({
-        ...(chrome !== undefined && { chrome }),
-        kind: browsers.kind,
-        env,
-        tmpDir,
-      });
-    }
-    await this.#pool.start();
+    await this.#pools.start();
     if (this.#state === 'new') this.#state = 'ready';
   }
 
   /** The Chrome that is launched; undefined before `start`, and with remote ones. */
   executable(): ChromeExecutable | undefined {
-    return this.#executable;
+    return this.#pools.main.executable;
   }
 
   /** An id for `/json/version`, forgotten after 60 s; under a name, the id of that name's virtual browser. */
@@ -171,53 +151,49 @@ export class Mux {
   /** What the Chrome says of itself that new clients get. */
   async version(): Promise<ChromeVersion> {
     this.#mustServe();
-    const [served] = this.#pool.resources;
-    if (served) return served.chrome.version;
-    const lease = await this.#pool.acquire(new AbortController().signal);
+    const [served] = this.#pools.main.browsers;
+    if (served) return served.version;
+    const { signal } = new AbortController();
+    const lease = await this.#pools.main.acquire({ signal, priority: 0, owner: '', weight: 1 });
     lease.release();
-    return lease.resource.chrome.version;
+    return lease.resource.version;
   }
 
-  /** Whether a client could be served now, and if not, why. */
+  /** Whether a client could be served now, and if not, why; of named pools only the reasons. */
   readiness(): { ready: boolean; reasons: string[] } {
-    if (this.#state !== 'ready')
-      return { ready: false, reasons: [this.#state === 'new' ? 'starting' : 'stopping'] };
-    if (this.#pool.resources.length === 0 && this.#options.browsers.min > 0) {
-      return {
-        ready: false,
-        reasons: ['no browser is ready: the last one was lost and its successor is not up yet'],
-      };
+    if (this.#state !== 'ready') {
+      const why = { new: 'starting', draining: 'draining', closing: 'stopping' }[this.#state];
+      return { ready: false, reasons: [why] };
     }
-    return { ready: true, reasons: [] };
+    const reasons = this.#pools.all.flatMap((pool) => pool.troubles());
+    return { ready: this.#pools.main.troubles().length === 0, reasons };
   }
 
   /** What is there now. */
   stats(): MuxStats {
-    const served = this.#pool.resources;
-    const sum = (count: (one: ServedBrowser) => number): number =>
-      served.reduce((total, one) => total + count(one), 0);
+    const { browsers, waiting } = this.#pools;
+    const hosts = browsers.flatMap((one) => one.hosts);
+    const virtuals = browsers.flatMap((one) => one.virtuals);
     return Object.freeze({
-      browsers: served.length,
-      virtualBrowsers: sum(({ host }) => host.virtuals.size),
-      clients: sum(({ host }) => [...host.virtuals].reduce((total, { clients }) => total + clients.size, 0)),
-      contexts: sum(({ host }) => host.contextCount),
-      targets: sum(({ host }) => host.targetCount),
-      sessions: sum(({ host }) => host.sessionCount),
-      pendingCommands: sum(({ chrome }) => chrome.connection.pendingCount),
-      waiting: this.#pool.waiting,
+      browsers: browsers.length,
+      virtualBrowsers: virtuals.length,
+      clients: total(virtuals, ({ clients }) => clients.size),
+      contexts: total(hosts, ({ contextCount }) => contextCount),
+      targets: total(hosts, ({ targetCount }) => targetCount),
+      sessions: total(hosts, ({ sessionCount }) => sessionCount),
+      pendingCommands: total(browsers, ({ pendingCount }) => pendingCount),
+      waiting,
     });
   }
 
   /** What there is now of one tenant's. */
   tenantStats({ name }: Tenant): TenantStats {
     const virtuals = this.#virtualsOf(name);
-    const sum = (count: (one: VirtualBrowser) => number): number =>
-      virtuals.reduce((total, one) => total + count(one), 0);
     return Object.freeze({
       virtualBrowsers: virtuals.length,
-      clients: sum(({ clients }) => clients.size),
-      contexts: sum((one) => one.host.contextsOf(one).length),
-      targets: sum((one) => one.targets().length),
+      clients: total(virtuals, ({ clients }) => clients.size),
+      contexts: total(virtuals, (one) => one.host.contextsOf(one).length),
+      targets: total(virtuals, (one) => one.targets().length),
       waiting: this.#quotas.of(name).waiting,
     });
   }
@@ -233,15 +209,87 @@ export class Mux {
     return this.#metrics.metricsText();
   }
 
+  /** All browsers of all pools. */
+  browsers(): BrowserReport[] {
+    return this.#pools.reports();
+  }
+
+  /** Those of one tenant, or all. */
+  virtualBrowsers(tenant?: string): VirtualBrowserReport[] {
+    return this.#open.reports(tenant);
+  }
+
+  connections(): ConnectionReport[] {
+    return this.#pools.connections();
+  }
+
+  /** Who waits, and in which order; only one tenant's with its places among all. */
+  queue(tenant?: string): QueueReport {
+    return this.#pools.queue(tenant);
+  }
+
+  /** A browser takes nobody new; who is there stays. This and the next three throw NOT_FOUND, and CONFLICT in a state where it can't be. */
+  cordon(id: string): void {
+    this.#pools.withBrowser(id).line.cordon(id);
+  }
+
+  uncordon(id: string): void {
+    this.#pools.withBrowser(id).line.uncordon(id);
+  }
+
+  /** A browser takes nobody new, and is closed with its last client, or after browsers.drainTimeout. */
+  drain(id: string): void {
+    this.#pools.withBrowser(id).line.drain(id);
+  }
+
+  /** The same, with a successor started first. */
+  recycle(id: string): void {
+    this.#pools.withBrowser(id).line.recycle(id);
+  }
+
+  /** Recycles every browser, one after the other: for a new version of Chrome, or new flags. */
+  reconnect(): void {
+    for (const { line } of this.#pools.all) line.reconnect();
+  }
+
+  /** New clients wait until `resume`. */
+  pause(): void {
+    for (const { line } of this.#pools.all) line.pause();
+    this.feed.emit('info', 'queue.paused', 'New clients wait until resume');
+  }
+
+  resume(): void {
+    for (const { line } of this.#pools.all) line.resume();
+    this.feed.emit('info', 'queue.resumed', 'New clients are served again');
+  }
+
+  /** Ends one, of that tenant only where one is given; false when there is none. */
+  endVirtualBrowser(id: string, reason: EndReason, tenant?: string): boolean {
+    const record = this.#open.get(id);
+    if (!record || (tenant !== undefined && record.virtual.tenant.name !== tenant)) return false;
+    record.virtual.end(reason);
+    return true;
+  }
+
+  /** Other settings from now on: for what is opened and launched from here. */
+  reconfigure(live: LiveOptions): void {
+    this.#options = { ...this.#options, ...live };
+    this.#pools.reconfigure(this.#options);
+  }
+
+  /** Lets nobody new in; who is there stays, and can be joined. */
+  drainAll(): void {
+    if (this.#state === 'ready') this.#state = 'draining';
+  }
+
   /** Ends all: clients are closed with 1001, Chromes end within `deadline` ms, their profiles go. */
   async close(deadline: number): Promise<void> {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
-    for (const { host } of this.#pool.resources) {
-      for (const virtual of [...host.virtuals]) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
+    for (const { virtuals } of this.#pools.browsers) {
+      for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }
-    await this.#pool.close(deadline);
-    await Promise.all(this.#reaping);
+    await this.#pools.close(deadline);
     await this.#files?.close();
   }
 
@@ -257,12 +305,14 @@ export class Mux {
           ? directory.named(path.name)
           : { unopened: randomUUID(), name: undefined };
     if ('open' in found) return found.open;
-    return directory.open(found.unopened, found.name, (id, hooks) => this.#open(id, hooks, request));
+    if (this.#state === 'draining') throw draining();
+    const { unopened, name } = found;
+    return directory.open(unopened, name, (id, hooks) => this.#opener.open({ id, name }, hooks, request));
   }
 
   async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {
-    for (const { host } of this.#pool.resources) {
-      const virtual = host.target(path.targetId)?.owner;
+    for (const served of this.#pools.browsers) {
+      const virtual = served.ownerOfTarget(path.targetId);
       if (virtual?.tenant.name !== tenant.name) continue;
       if (path.name === undefined || (await this.#isNamed(virtual, path.name))) return virtual;
     }
@@ -275,93 +325,8 @@ export class Mux {
   }
 
   #virtualsOf(name: string): VirtualBrowser[] {
-    const all = this.#pool.resources.flatMap(({ host }) => [...host.virtuals]);
+    const all = this.#pools.browsers.flatMap(({ virtuals }) => virtuals);
     return all.filter(({ tenant }) => tenant.name === name);
-  }
-
-  /** Opens a virtual browser on a place that it holds until it ends. */
-  async #open(id: string, { onEnd, onIdle }: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
-    const {
-      tenant,
-      quota = {},
-      initialPage,
-      proxyServer,
-      proxyBypassList,
-      queueTimeout,
-      timeout = 0,
-      priority = 'normal',
-      signal,
-    } = request;
-    const { limits } = this.#options;
-    const entry = this.#quotas.enter(tenant, quota, this.#pool.full);
-    const lease = await this.#pool
-      .acquire(signal, queueTimeout, priorities.indexOf(priority))
-      .catch((error: unknown) => {
-        entry.left();
-        throw error;
-      });
-    entry.placed();
-    const release = (): void => {
-      lease.release();
-      entry.left();
-    };
-    const onDenied = (): void => this.#metrics.countEgressDenied();
-    const egress = this.#options.egress?.open({ virtualBrowserId: id, tenant, onDenied });
-    try {
-      return await lease.resource.host.open({
-        id,
-        tenant,
-        limits,
-        lifetime: shortest(limits.lifetime, timeout),
-        initialPage,
-        ...(proxyServer !== undefined && { proxyServer }),
-        ...(proxyBypassList !== undefined && { proxyBypassList }),
-        ...(egress && { egress }),
-        policy: this.#policy,
-        ...(this.#files && { files: this.#files.store(this.#options.outgoing.limits) }),
-        onEnd: () => {
-          release();
-          onEnd();
-        },
-        onIdle,
-      });
-    } catch (error) {
-      release();
-      throw error;
-    }
-  }
-
-  async #serve(): Promise<ServedBrowser> {
-    const served = await serveBrowser(await this.#source(), (lost) => this.#onLost(lost));
-    this.#metrics.countConnection();
-    return served;
-  }
-
-  async #source(): Promise<BrowserSource> {
-    const { env, tmpDir, noSandbox, browsers, egress } = this.#options;
-    const url = browsers.upstreams[this.#nextUpstream++ % Math.max(1, browsers.upstreams.length)];
-    if (url !== undefined) return { kind: 'connect', url };
-    if (!this.#executable) throw new CdpmuxError('NO_CHROME', 'start() has not been called.');
-    return {
-      kind: 'launch',
-      executable: this.#executable,
-      options: {
-        extraFlags: egress?.chromeFlags ?? [],
-        tmpDir,
-        noSandbox: noSandbox ?? (await needsNoSandbox()),
-        baseEnv: env,
-      },
-    };
-  }
-
-  #onLost(served: ServedBrowser): void {
-    this.#pool.lost(served);
-    const reaped = served.chrome
-      .close(REAP_DEADLINE)
-      // What would not end stays for the next start's sweep; other Chromes' clients have nothing to do with it.
-      .catch(() => undefined)
-      .finally(() => this.#reaping.delete(reaped));
-    this.#reaping.add(reaped);
   }
 
   #mustServe(): void {
@@ -370,18 +335,28 @@ export class Mux {
 
   #snapshot() {
     const { clients, virtualBrowsers, pendingCommands } = this.stats();
-    const connectionsInUse = this.#pool.resources.filter(({ host }) => host.virtuals.size > 0).length;
+    const connections = this.connections();
     return {
-      connectionsInUse,
-      connectionsAvailable: this.#pool.available,
+      connectionsInUse: connections.filter((one) => one.virtualBrowsers > 0).length,
+      connectionsAvailable: total(this.#pools.all, ({ line }) => line.available),
       clients,
       virtualBrowsers,
       pendingCommands,
+      pool: {
+        pools: this.#pools.all.map(({ name }) => name),
+        browsers: this.browsers(),
+        queue: this.queue(),
+      },
     };
   }
 }
 
-/** The shorter of two times, of which 0 is none. */
-function shortest(one: number, other: number): number {
-  return one === 0 || other === 0 ? one + other : Math.min(one, other);
+function draining(): CdpmuxError {
+  const message =
+    'cdpmux is draining and takes nobody new; connect to another one, or again once it is back.';
+  return new CdpmuxError('CLOSING', message);
+}
+
+function total<T>(all: readonly T[], count: (one: T) => number): number {
+  return all.reduce((sum, one) => sum + count(one), 0);
 }

@@ -4,6 +4,45 @@ import type { VirtualLimits } from '../virtual/limits.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 
+/** The browsers of one pool. */
+export interface BrowserSettings {
+  /** Launched Chromes that are always there, and how many there may be; remote ones come on top. */
+  readonly min: number;
+  readonly max: number;
+  readonly kind: BrowserKind;
+  /** Virtual browsers that one Chrome may carry. */
+  readonly virtualPerBrowser: number;
+  /** Remote Chromes, `http(s)://` or `ws(s)://`. */
+  readonly upstreams: readonly string[];
+  /** Further flags for launched Chromes. */
+  readonly flags: readonly string[];
+  /** Recycled after so many virtual browsers, and after so long, ms. */
+  readonly maxUses: number;
+  readonly maxAge: number;
+  /** One above `min` that has had no client for so long is closed, ms. */
+  readonly idleTimeout: number;
+  /** With a smaller share of places free than this, one more is launched; 0 to 1. */
+  readonly freeShare: number;
+  /** How long one that is drained may wait for its last client, ms. */
+  readonly drainTimeout: number;
+}
+
+/** One named pool. */
+export interface PoolSettings {
+  /** As `MuxOptions.chrome`. */
+  readonly chrome?: string;
+  readonly browsers: BrowserSettings;
+}
+
+/** The connections to each remote Chrome. */
+export interface ConnectionSettings {
+  readonly maxPerBrowser: number;
+  /** One that has had no client for so long is closed, ms; the last one stays. */
+  readonly idleTimeout: number;
+  /** One this old takes nobody new, and goes with its last client, ms. */
+  readonly maxLifetime: number;
+}
+
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
   /** Path of the Chrome to launch, or `embedded`; searched where not given. */
@@ -14,19 +53,16 @@ export interface MuxOptions {
   readonly tmpDir: string;
   /** Launch without Chrome's sandbox; by default only as root or in a container, where it can't work. */
   readonly noSandbox?: boolean;
-  readonly browsers: {
-    readonly min: number;
-    readonly max: number;
-    readonly kind: BrowserKind;
-    /** Virtual browsers that one Chrome may carry. */
-    readonly virtualPerBrowser: number;
-    /** Remote Chromes, `http(s)://` or `ws(s)://`; given some, none is launched. */
-    readonly upstreams: readonly string[];
-  };
+  readonly browsers: BrowserSettings;
+  /** Further pools, by the names that clients ask for; complete in themselves. */
+  readonly pools: Readonly<Record<string, PoolSettings>>;
+  readonly connections: ConnectionSettings;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
     readonly timeout: number;
+    /** Waiting for so long counts as one priority more, ms. */
+    readonly aging: number;
   };
   /** Looks at what goes out of virtual browsers; without it all goes out freely. */
   readonly egress?: Egress;
@@ -41,3 +77,8 @@ export interface MuxOptions {
   /** What of the machine strangers may reach. */
   readonly outgoing: OutgoingOptions;
 }
+
+/** What can be changed while it runs. */
+export type LiveOptions = Partial<
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections'>
+>;

@@ -7,6 +7,9 @@ import type { Quota } from './quotas.js';
 /** How urgent a client is while it waits for a place. */
 export type Priority = 'low' | 'normal' | 'high' | 'critical';
 
+/** From the one that waits longest. */
+export const priorities: readonly Priority[] = ['low', 'normal', 'high', 'critical'];
+
 /** Who comes, over WebSocket or HTTP. */
 export interface Caller {
   /** On whose behalf it comes. */

@@ -1,102 +1,223 @@
 import PQueue from 'p-queue';
 import { CdpmuxError } from '../errors.js';
+import { FairQueue, type Waiter, type WaiterOptions } from './fair-queue.js';
+import { Fleet, ready } from './fleet.js';
+import { Keeper } from './keeper.js';
+import type { PoolOptions, PoolSurroundings } from './options.js';
+import { Places, type PlaceWish } from './places.js';
+import { closing, untilAborted, wentAway } from './refusals.js';
+import { ServiceRate } from './service-rate.js';
+import type { Slot, SupplyState } from './slot.js';
 
-/** What the pool holds; made and closed by whoever knows what it is. */
-export interface Factory<R> {
-  create(): Promise<R>;
-  close(resource: R, deadline: number): Promise<void>;
-}
+/** How often the fleet is looked after, ms. */
+const LOOK_INTERVAL = 1_000;
 
-/** Sizes and waits of a pool. */
-export interface PoolOptions {
-  /** Made at start, and kept. */
-  readonly min: number;
-  readonly max: number;
-  /** Leases that one resource can carry. */
-  readonly perResource: number;
-  readonly maxWaiting: number;
-  /** Longest wait for a place, ms. */
-  readonly timeout: number;
+/** What one who comes wants. */
+export interface Wish<W> extends PlaceWish<W> {
+  /** Aborted when it goes away. */
+  readonly signal: AbortSignal;
+  /** Longest wait, ms; 0 does not wait. */
+  readonly timeout?: number | undefined;
+  readonly priority: number;
+  readonly owner: string;
+  readonly weight: number;
 }
 
 /** A place on a resource; given back once. */
 export interface Lease<R> {
   readonly resource: R;
+  /** The id of its slot. */
+  readonly slot: string;
+  /** How long it was waited for a place, without the launch, ms. */
+  readonly waited: number;
+  /** Whether its resource had to be launched for it. */
+  readonly launched: boolean;
   release(): void;
 }
 
-/** Where a place is: its resource is being made, is there, or failed and left. */
-type Slot<R> = { used: number } & (
-  { kind: 'launching'; ready: Promise<R> } | { kind: 'ready'; resource: R } | { kind: 'gone' }
-);
+/** One who waits, with what it waits for. */
+export interface Waiting<W> extends Waiter {
+  readonly wish: Wish<W>;
+}
 
-/** How long to wait before a failed launch is tried again, ms: at first, and in the end. */
-const FIRST_RETRY = 250;
-const LAST_RETRY = 30_000;
-
-/** Hands out places on a bounded number of resources; the rest wait in order, with a deadline. */
-export class Pool<R> {
-  readonly #factory: Factory<R>;
-  readonly #options: PoolOptions;
-  readonly #queue: PQueue;
-  /** Added when a launch begins, taken off when it failed or its resource is lost. */
-  readonly #slots = new Set<Slot<R>>();
+/** Hands out places on a bounded number of resources, or whole ones; the rest wait in a fair order, with a deadline. */
+export class Pool<R, W = never> {
+  readonly #line: FairQueue<Waiting<W>>;
+  readonly #queue: PQueue<FairQueue<Waiting<W>>, WaiterOptions<Waiting<W>> & { signal?: AbortSignal }>;
+  readonly #fleet: Fleet<R, W>;
+  readonly #keeper: Keeper<R, W>;
+  readonly #rate = new ServiceRate();
+  readonly #places: Places<R, W>;
   /** Who waits: added when one comes, taken off when its turn comes or it gives up. */
   readonly #waits = new Set<AbortController>();
-  readonly #closing = new AbortController();
-  #state: 'open' | 'closing' = 'open';
+  #options: PoolOptions;
+  #state: 'open' | 'paused' | 'closing' = 'open';
+  #look: NodeJS.Timeout | undefined;
 
-  constructor(factory: Factory<R>, options: PoolOptions) {
-    this.#factory = factory;
+  constructor(around: PoolSurroundings<R, W>, options: PoolOptions) {
     this.#options = options;
-    this.#queue = new PQueue({ concurrency: options.max * options.perResource });
+    const line = new FairQueue<Waiting<W>>({
+      fits: ({ wish }) => !this.mustWait(wish),
+      aging: () => this.#options.aging,
+      now: () => performance.now(),
+    });
+    this.#line = line;
+    // p-queue makes its queue itself
+    const queueClass = function theLine() {
+      return line;
+    } as unknown as new () => FairQueue<Waiting<W>>;
+    this.#queue = new PQueue({ concurrency: Infinity, queueClass });
+    this.#fleet = new Fleet(around, options.supplies, () => this.#onChange());
+    this.#places = new Places(this.#fleet, () => this.#options, around);
+    this.#keeper = new Keeper(this.#fleet, () => this.#options, around.random);
   }
 
-  /** Makes the resources that are always there; rejects with the first failure. */
+  /** Makes the resources that are always there; rejects with the first failure when none comes. */
   async start(): Promise<void> {
-    const missing = this.#options.min - this.#slots.size;
-    await Promise.all(Array.from({ length: Math.max(0, missing) }, () => ready(this.#launch())));
+    this.#look = setInterval(() => this.#keeper.look(), LOOK_INTERVAL).unref();
+    await this.#fleet.start();
   }
 
+  get slots(): Slot<R>[] {
+    return this.#fleet.slots;
+  }
+
+  /** Those that are there, whether or not they take new clients. */
   get resources(): R[] {
-    return [...this.#slots].flatMap((slot) => (slot.kind === 'ready' ? [slot.resource] : []));
+    return this.slots.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+  }
+
+  get supplies(): readonly SupplyState[] {
+    return this.#fleet.supplies;
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#line.length;
   }
 
-  /** Whether the next one would have to wait for somebody to leave. */
-  get full(): boolean {
-    return this.#queue.pending >= this.#queue.concurrency;
+  get paused(): boolean {
+    return this.#state === 'paused';
+  }
+
+  /** How long the one has waited who waits longest, ms. */
+  get maxwait(): number {
+    const { oldest } = this.#line;
+    return oldest === undefined ? 0 : performance.now() - oldest;
   }
 
   /** Places in use. */
   get leased(): number {
-    return [...this.#slots].reduce((sum, { used }) => sum + used, 0);
+    return this.slots.reduce((sum, { used }) => sum + used, 0);
   }
 
   /** Resources that could take one more. */
   get available(): number {
-    return [...this.#slots].filter((slot) => slot.kind === 'ready' && slot.used < this.#options.perResource)
-      .length;
+    return this.slots.filter((slot) => slot.state.kind === 'ready' && this.#places.hasRoom(slot)).length;
+  }
+
+  /** When one who comes now would be served if it had to wait, s. */
+  get retryAfter(): number {
+    return this.#rate.retryAfter(this.waiting, performance.now());
+  }
+
+  /** Those who wait, in the order in which they would be served. */
+  inOrder(limit: number): Waiting<W>[] {
+    return this.#line.inOrder(limit);
+  }
+
+  /** Whether one with this wish would have to wait. */
+  mustWait(wish: PlaceWish<W>): boolean {
+    return this.#state !== 'open' || !this.#places.fits(wish);
   }
 
   /**
-   * A place, at once or after waiting at most `timeout` ms, the highest priority first. Rejects with QUEUE_FULL, QUEUE_TIMEOUT, ABORTED, CLOSING,
-   * or with what the launch failed of.
+   * A place, at once or after waiting at most `timeout` ms. Rejects with QUEUE_FULL, QUEUE_TIMEOUT, ABORTED, CLOSING, or with what
+   * the launch failed of.
    */
-  acquire(signal: AbortSignal, timeout = this.#options.timeout, priority = 0): Promise<Lease<R>> {
-    if (this.#state === 'closing') return Promise.reject(closing());
-    if (this.full && (timeout === 0 || this.#queue.size >= this.#options.maxWaiting)) {
-      const message = `All ${this.#queue.concurrency} places are taken and ${this.#queue.size} clients wait; try later, or raise browsers.max or queue.maxLength.`;
-      return Promise.reject(new CdpmuxError('QUEUE_FULL', message));
+  async acquire(wish: Wish<W>): Promise<Lease<R>> {
+    if (this.#state === 'closing') throw closing();
+    if (wish.whole !== undefined && !this.#fleet.supplies.some(({ supply }) => supply.exclusive)) {
+      const message =
+        'This pool has no Chrome that it could launch: there are remote ones only, which are never given away whole.';
+      throw new CdpmuxError('BAD_PARAMETER', message, { details: { parameter: 'mode' } });
     }
+    const { timeout = this.#options.timeout } = wish;
+    if (this.mustWait(wish) && (timeout === 0 || this.waiting >= this.#options.maxWaiting))
+      throw this.#full();
+    const since = performance.now();
+    const slot = await this.#wait(wish, timeout, since);
+    return this.#lease(slot, wish, performance.now() - since);
+  }
+
+  /** A resource is no more: its leases are void, and its place is free. */
+  lost(resource: R, reason: string): void {
+    this.#fleet.lost(resource, reason);
+  }
+
+  cordon(id: string): void {
+    this.#fleet.cordon(this.#fleet.find(id), 'ordered by an operator');
+  }
+
+  uncordon(id: string): void {
+    const slot = this.#fleet.find(id);
+    slot.stale = undefined;
+    this.#fleet.uncordon(slot);
+  }
+
+  /** Takes nobody new, and is closed with its last client or when drainTimeout is over. */
+  drain(id: string): void {
+    this.#fleet.drain(this.#fleet.find(id), 'recycled by an operator', this.#options.drainTimeout);
+  }
+
+  /** The same, with a successor started first. */
+  recycle(id: string): void {
+    const slot = this.#fleet.find(id);
+    if (slot.resource === undefined) {
+      throw new CdpmuxError('CONFLICT', `The browser ${id} is ${slot.state.kind} and can't be recycled now.`);
+    }
+    slot.stale = 'recycled by an operator';
+    this.#keeper.replaceStale();
+  }
+
+  /** Replaces all resources, one after the other. */
+  reconnect(): void {
+    for (const slot of this.slots) if (slot.alive && !slot.exclusive) slot.stale = 'recycled by an operator';
+    this.#keeper.replaceStale();
+  }
+
+  /** New ones wait until `resume`; who has a place keeps it. */
+  pause(): void {
+    if (this.#state === 'open') this.#state = 'paused';
+  }
+
+  resume(): void {
+    if (this.#state === 'paused') this.#state = 'open';
+    this.#poke();
+  }
+
+  /** Other sizes and waits from now on; who waits keeps the deadline it came with. */
+  reconfigure(options: PoolOptions): void {
+    this.#options = options;
+    this.#fleet.resize(options.supplies);
+    this.#poke();
+  }
+
+  /** Takes nobody new, closes every resource; launches under way are closed as they arrive. */
+  async close(deadline: number): Promise<void> {
+    this.#state = 'closing';
+    clearInterval(this.#look);
+    // Clearing the queue would leave those who wait without an answer.
+    for (const waited of [...this.#waits]) waited.abort(closing());
+    await this.#fleet.close(deadline);
+  }
+
+  /** Waits until it is its turn and there is what it wants, which is taken at that moment. */
+  #wait(wish: Wish<W>, timeout: number, since: number): Promise<Slot<R>> {
     return new Promise((resolve, reject) => {
+      const { signal, priority, owner, weight } = wish;
       const waited = new AbortController();
-      const timer = setTimeout(() => waited.abort(timedOut(timeout)), timeout);
-      const abort = (): void =>
-        waited.abort(new CdpmuxError('ABORTED', 'The client went away while it waited.'));
+      const timer = setTimeout(() => waited.abort(this.#timedOut(timeout)), timeout);
+      const abort = (): void => waited.abort(wentAway());
       signal.addEventListener('abort', abort);
       if (signal.aborted) abort();
       this.#waits.add(waited);
@@ -105,119 +226,109 @@ export class Pool<R> {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
       };
-      const serve = async (): Promise<void> => {
+      const serve = (): Promise<void> => {
         arrived();
-        await this.#serve(resolve);
+        resolve(this.#take(wish));
+        return Promise.resolve();
       };
-      this.#queue.add(serve, { signal: waited.signal, priority }).catch((error: unknown) => {
-        arrived();
-        reject(waited.signal.aborted ? (waited.signal.reason as Error) : (error as Error));
-      });
+      this.#queue
+        .add(serve, { signal: waited.signal, waiter: { wish, priority, owner, weight, since } })
+        .catch((error: unknown) => {
+          arrived();
+          this.#hold();
+          reject(waited.signal.aborted ? (waited.signal.reason as Error) : (error as Error));
+        });
+      this.#hold();
     });
   }
 
-  /** A resource is no more: its leases are void, and its place is free. */
-  lost(resource: R): void {
-    for (const slot of this.#slots) {
-      if (slot.kind === 'ready' && slot.resource === resource) this.#drop(slot);
-    }
-    void this.#refill();
-  }
-
-  /** Makes what is missing of `min`; who fails is tried again, ever more seldom, until it comes or the pool closes. */
-  async #refill(): Promise<void> {
-    for (let attempt = 0; this.#state === 'open' && this.#slots.size < this.#options.min; attempt++) {
+  /** The lease of a place that was taken; when its launch fails, another one where there is one. */
+  async #lease(taken: Slot<R>, wish: Wish<W>, waited: number): Promise<Lease<R>> {
+    const launched = taken.uses === 1 && taken.state.kind === 'launching';
+    for (let slot = taken; ;) {
       try {
-        await this.start();
-      } catch {
-        await this.#pause(Math.min(FIRST_RETRY * 2 ** attempt, LAST_RETRY));
+        const resource = await untilAborted(ready(slot), wish.signal);
+        if (this.#state === 'closing') throw closing();
+        return this.#leaseOf(slot, resource, { waited, launched });
+      } catch (error) {
+        this.#giveBack(slot);
+        if (this.#state === 'closing') throw closing();
+        if (wish.signal.aborted || slot.state.kind !== 'broken' || this.mustWait(wish))
+          throw this.#explained(error);
+        slot = this.#take(wish);
       }
     }
   }
 
-  /** Ends early when the pool closes. */
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done);
-    });
+  #leaseOf(slot: Slot<R>, resource: R, how: { waited: number; launched: boolean }): Lease<R> {
+    let state: 'held' | 'released' = 'held';
+    const release = (): void => {
+      if (state === 'released') return;
+      state = 'released';
+      this.#rate.count(performance.now());
+      this.#giveBack(slot);
+    };
+    return { resource, slot: slot.id, ...how, release };
   }
 
-  /** Takes nobody new, closes every resource; launches under way are closed as they arrive. */
-  async close(deadline: number): Promise<void> {
-    this.#state = 'closing';
-    this.#closing.abort();
-    // Clearing the queue would leave those who wait without an answer.
-    for (const waited of [...this.#waits]) waited.abort(closing());
-    await Promise.all(
-      [...this.#slots].map(async (slot) => {
-        const resource = await ready(slot).catch(() => undefined);
-        this.#drop(slot);
-        if (resource !== undefined) await this.#factory.close(resource, deadline);
-      }),
-    );
+  #giveBack(slot: Slot<R>): void {
+    slot.used--;
+    slot.idleSince = performance.now();
+    // Made for one client, whose state must not get to the next.
+    if (slot.exclusive && slot.used === 0 && slot.resource !== undefined) {
+      this.#fleet.drain(slot, 'its client has gone', 0);
+    } else this.#fleet.closeIfDrained(slot);
+    this.#poke();
   }
 
-  /** Runs for as long as the place is taken, since that is what the queue counts. */
-  async #serve(give: (lease: Lease<R>) => void): Promise<void> {
-    this.#mustBeOpen();
-    const slot = this.#place();
-    slot.used++;
-    try {
-      const resource = await ready(slot);
-      this.#mustBeOpen();
-      await new Promise<void>((release) => give({ resource, release }));
-    } finally {
-      slot.used--;
-    }
-  }
-
-  #mustBeOpen(): void {
-    if (this.#state === 'closing') throw closing();
-  }
-
-  /** The least used slot, or a new one while all are busy and there may be more. */
-  #place(): Slot<R> {
-    const open = [...this.#slots].filter((slot) => slot.used < this.#options.perResource);
-    const least = open.sort((a, b) => a.used - b.used)[0];
-    return least ?? this.#launch();
-  }
-
-  #launch(): Slot<R> {
-    const slot: Slot<R> = { kind: 'launching', used: 0, ready: this.#factory.create() };
-    this.#slots.add(slot);
-    slot.ready.then(
-      (resource) => Object.assign(slot, { kind: 'ready', resource }),
-      () => this.#drop(slot),
-    );
+  #take(wish: Wish<W>): Slot<R> {
+    const slot = this.#places.take(wish);
+    this.#hold();
+    this.#keeper.grow();
     return slot;
   }
 
-  #drop(slot: Slot<R>): void {
-    this.#slots.delete(slot);
-    Object.assign(slot, { kind: 'gone' });
+  #hold(): void {
+    this.#places.hold(this.#state === 'open' && this.#line.front()?.wish.whole !== undefined);
   }
-}
 
-function ready<R>(slot: Slot<R>): Promise<R> {
-  if (slot.kind === 'launching') return slot.ready;
-  if (slot.kind === 'ready') return Promise.resolve(slot.resource);
-  return Promise.reject(closing());
-}
+  #onChange(): void {
+    this.#keeper.replaceStale();
+    this.#poke();
+  }
 
-function closing(): CdpmuxError {
-  return new CdpmuxError('CLOSING', 'cdpmux is stopping; connect to another one, or again once it is back.');
-}
+  /** There may be room: whoever it is the turn of gets it. */
+  #poke(): void {
+    if (this.#state === 'closing' || this.#line.length === 0) return;
+    this.#hold();
+    this.#queue.concurrency = Infinity;
+    this.#keeper.grow();
+  }
 
-function timedOut(timeout: number): CdpmuxError {
-  return new CdpmuxError(
-    'QUEUE_TIMEOUT',
-    `No place came free within ${timeout} ms; try later, or raise queue.timeout.`,
-  );
+  #full(): CdpmuxError {
+    const taken = this.paused ? 'cdpmux is paused' : `All ${this.leased} places are taken`;
+    const message = `${taken} and ${this.waiting} clients wait; try later, or raise browsers.max or queue.maxLength.`;
+    return this.#refusal('QUEUE_FULL', message);
+  }
+
+  #timedOut(timeout: number): CdpmuxError {
+    const failed = this.supplies.find(({ backoff }) => backoff.reason !== undefined)?.backoff.reason;
+    const why = failed ? ` A browser did not start: ${failed.message}` : '';
+    return this.#refusal(
+      'QUEUE_TIMEOUT',
+      `No place came free within ${timeout} ms; try later, or raise queue.timeout.${why}`,
+    );
+  }
+
+  /** The failure of a launch, with when it is tried again. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof CdpmuxError) || error.code === 'ABORTED') return error;
+    const waits = this.supplies.map(({ backoff }) => backoff.remaining(performance.now()));
+    const retryAfter = String(Math.max(1, Math.ceil(Math.min(...waits) / 1_000)));
+    return new CdpmuxError(error.code, error.message, { cause: error, details: { retryAfter } });
+  }
+
+  #refusal(code: 'QUEUE_FULL' | 'QUEUE_TIMEOUT', message: string): CdpmuxError {
+    return new CdpmuxError(code, message, { details: { retryAfter: String(this.retryAfter) } });
+  }
 }

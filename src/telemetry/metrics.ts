@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
@@ -8,6 +9,7 @@ export interface MetricsSnapshot {
   readonly clients: number;
   readonly virtualBrowsers: number;
   readonly pendingCommands: number;
+  readonly pool?: PoolSnapshot;
 }
 
 /** A page of metrics as Prometheus scrapes it. */
@@ -36,6 +38,7 @@ interface Totals {
  */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #pool = new PoolMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
   readonly #totals: Totals = { connections: 0, commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
@@ -52,6 +55,7 @@ export class Metrics {
     });
     this.#registerTotals();
     this.#registerGauges();
+    this.#writers.push(({ pool }) => pool && this.#pool.write(pool));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */
@@ -74,6 +78,36 @@ export class Metrics {
   /** One connection that a page asked for was denied by the egress policy. */
   countEgressDenied(): void {
     this.#totals.egressDenied++;
+  }
+
+  /** A browser was started, or a remote one asked for; it may still fail. */
+  countLaunch(): void {
+    this.#pool.launches.inc();
+  }
+
+  /** A browser did not come up. */
+  countLaunchFailure(): void {
+    this.#pool.launchFailures.inc();
+  }
+
+  /** A browser that served was lost: it crashed, or its connection broke. */
+  countLost(): void {
+    this.#pool.lost.inc();
+  }
+
+  /** A browser was replaced: for its uses, its age, or on order. */
+  countRecycled(): void {
+    this.#pool.recycled.inc();
+  }
+
+  /** A client got its place, so many seconds after it asked; 0 counts too, or the histogram would be of the slow ones only. */
+  observeWait(seconds: number): void {
+    this.#pool.wait.observe(seconds);
+  }
+
+  /** A client was turned away because its wait was over. */
+  countQueueTimeout(): void {
+    this.#pool.queueTimeouts.inc();
   }
 
   /** The page that `/metrics` answers: this Mux's metrics, then those of the process it runs in. */
@@ -134,7 +168,7 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  #gauge(name: string, help: string, field: keyof MetricsSnapshot): void {
+  #gauge(name: string, help: string, field: Exclude<keyof MetricsSnapshot, 'pool'>): void {
     const gauge = new Gauge({ name, help, registers: [this.#registry] });
     this.#writers.push((now) => gauge.set(now[field]));
   }

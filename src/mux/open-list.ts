@@ -1,0 +1,61 @@
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import type { VirtualBrowserReport } from './reports.js';
+import type { ServedBrowser } from './served-browser.js';
+
+/** A virtual browser that is open, with where it is and how it came there. */
+export interface OpenRecord {
+  readonly virtual: VirtualBrowser;
+  readonly served: ServedBrowser;
+  readonly pool: string;
+  readonly mode: 'shared' | 'exclusive';
+  readonly name: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** On performance.now()'s clock. */
+  readonly since: number;
+}
+
+/** All virtual browsers that are open, by their ids. */
+export class OpenList {
+  /** Added when one has opened, taken off when it has ended. */
+  readonly #records = new Map<string, OpenRecord>();
+
+  add(record: OpenRecord): void {
+    if (!record.virtual.ended) this.#records.set(record.virtual.id, record);
+  }
+
+  remove(id: string): void {
+    this.#records.delete(id);
+  }
+
+  get(id: string): OpenRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  /** Those of one tenant, or all. */
+  of(tenant?: string): OpenRecord[] {
+    const all = [...this.#records.values()];
+    return tenant === undefined ? all : all.filter(({ virtual }) => virtual.tenant.name === tenant);
+  }
+
+  reports(tenant?: string): VirtualBrowserReport[] {
+    return this.of(tenant).map(reportOf);
+  }
+}
+
+function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenRecord): VirtualBrowserReport {
+  return {
+    id: virtual.id,
+    ...(name !== undefined && { name }),
+    tenant: virtual.tenant.name,
+    browser: served.id,
+    connection: served.connectionOf(virtual),
+    pool,
+    mode,
+    clients: virtual.clients.size,
+    contexts: virtual.host.contextsOf(virtual).length,
+    targets: virtual.targets().length,
+    sessions: virtual.quota.count('sessions'),
+    labels,
+    ageMs: Math.round(performance.now() - since),
+  };
+}

@@ -1,0 +1,156 @@
+import { CdpmuxError } from '../errors.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { EgressGate } from '../virtual/egress.js';
+import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
+import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import type { BrowserLease, WholeChrome } from './browser-pool.js';
+import type { Hooks } from './directory.js';
+import type { FileRoot } from './file-root.js';
+import type { OpenList } from './open-list.js';
+import type { MuxOptions } from './options.js';
+import type { Pools } from './pools.js';
+import type { Quotas } from './quotas.js';
+import { priorities, type Admission, type Caller } from './types.js';
+
+/** What a virtual browser is opened with, beside its id. */
+export type OpenRequest = Pick<
+  Admission,
+  | keyof Caller
+  | 'initialPage'
+  | 'mode'
+  | 'launch'
+  | 'affinity'
+  | 'pool'
+  | 'proxyServer'
+  | 'proxyBypassList'
+  | 'queueTimeout'
+  | 'timeout'
+  | 'signal'
+> &
+  Partial<Pick<Admission, 'labels'>>;
+
+/** What opening needs of the `Mux`. */
+export interface OpenerSurroundings {
+  readonly pools: Pools;
+  readonly quotas: Quotas;
+  readonly metrics: Metrics;
+  readonly open: OpenList;
+  readonly policy: OutgoingPolicy;
+  readonly options: () => MuxOptions;
+  readonly files: () => FileRoot | undefined;
+}
+
+/** Opens virtual browsers: waits for a place, and gives it back when they end. */
+export class Opener {
+  readonly #around: OpenerSurroundings;
+
+  constructor(around: OpenerSurroundings) {
+    this.#around = around;
+  }
+
+  /** Opens one on a place that it holds until it ends; rejects with what `Pool.acquire` does, or OVER_QUOTA. */
+  async open(
+    { id, name }: { id: string; name: string | undefined },
+    hooks: Hooks,
+    request: OpenRequest,
+  ): Promise<VirtualBrowser> {
+    const { pools, quotas, metrics, options } = this.#around;
+    const { tenant, quota = {} } = request;
+    const pool = pools.get(request.pool ?? '');
+    const onDenied = (): void => metrics.countEgressDenied();
+    const entry = quotas.enter(tenant, quota, pool.line.mustWait({ whole: isWhole(request) }));
+    const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
+    let lease: BrowserLease;
+    try {
+      lease = await pool.acquire(this.#wish(request, egress));
+    } catch (error) {
+      entry.left();
+      egress?.close();
+      if (error instanceof CdpmuxError && error.code === 'QUEUE_TIMEOUT') metrics.countQueueTimeout();
+      throw error;
+    }
+    entry.placed();
+    metrics.observeWait(lease.waited / 1_000);
+    const release = (): void => {
+      lease.release();
+      entry.left();
+    };
+    try {
+      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release });
+      const { mode = 'shared', labels = {} } = request;
+      const since = performance.now();
+      this.#around.open.add({
+        virtual,
+        served: lease.resource,
+        pool: pool.name,
+        mode,
+        name,
+        labels,
+        since,
+      });
+      return virtual;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #wish(request: OpenRequest, _egress: EgressGate | undefined) {
+    const { signal, queueTimeout, priority = 'normal', tenant, weight = 1, affinity } = request;
+    return {
+      signal,
+      timeout: queueTimeout,
+      priority: priorities.indexOf(priority),
+      owner: tenant.name,
+      weight,
+      affinity,
+      whole: isWhole(request),
+    };
+  }
+
+  #openOn(
+    { resource }: BrowserLease,
+    { id, hooks, request, egress, release }: Opening,
+  ): Promise<VirtualBrowser> {
+    const { limits, outgoing } = this.#around.options();
+    const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
+    const files = this.#around.files();
+    return resource.open({
+      id,
+      tenant,
+      limits,
+      lifetime: shortest(limits.lifetime, timeout),
+      initialPage,
+      ...(proxyServer !== undefined && { proxyServer }),
+      ...(proxyBypassList !== undefined && { proxyBypassList }),
+      ...(egress && { egress }),
+      policy: this.#around.policy,
+      ...(files && { files: files.store(outgoing.limits) }),
+      onEnd: () => {
+        this.#around.open.remove(id);
+        release();
+        hooks.onEnd();
+      },
+      onIdle: hooks.onIdle,
+    });
+  }
+}
+
+/** What `#openOn` needs beside the lease. */
+interface Opening {
+  readonly id: string;
+  readonly hooks: Hooks;
+  readonly request: OpenRequest;
+  readonly egress: EgressGate | undefined;
+  readonly release: () => void;
+}
+
+function isWhole({ mode, launch }: OpenRequest): WholeChrome | undefined {
+  if (mode !== 'exclusive') return undefined;
+  return { flags: () => Promise.resolve(launch?.args ?? []) };
+}
+
+/** The shorter of two times, of which 0 is none. */
+function shortest(one: number, other: number): number {
+  return one === 0 || other === 0 ? one + other : Math.min(one, other);
+}

@@ -1,0 +1,143 @@
+import { CdpmuxError } from '../errors.js';
+import type { Slot } from '../pool/slot.js';
+import type { EventFeed } from '../telemetry/event-feed.js';
+import { BrowserPool } from './browser-pool.js';
+import type { MuxOptions } from './options.js';
+import type { BrowserReport, ConnectionReport, QueueReport, WaitingReport } from './reports.js';
+import type { ServedBrowser } from './served-browser.js';
+import { priorities } from './types.js';
+
+/** How many of those who wait are listed. */
+const LISTED = 1_000;
+
+/** The pool without a name, and those with one. */
+export class Pools {
+  readonly #pools: ReadonlyMap<string, BrowserPool>;
+
+  constructor(options: MuxOptions, feed: EventFeed) {
+    let last = 0;
+    const nextId = (): string => `b${++last}`;
+    const { chrome, browsers, pools } = options;
+    const settings = new Map([
+      ['', { ...(chrome !== undefined && { chrome }), browsers }],
+      ...Object.entries(pools),
+    ]);
+    this.#pools = new Map(
+      [...settings].map(([name, one]) => [
+        name,
+        new BrowserPool({ name, settings: one, mux: options, feed, nextId }),
+      ]),
+    );
+  }
+
+  /** All start, or those that did are left to `close`. */
+  async start(): Promise<void> {
+    await Promise.all(this.all.map((pool) => pool.start()));
+  }
+
+  get all(): BrowserPool[] {
+    return [...this.#pools.values()];
+  }
+
+  /** The one that clients get who ask for none. */
+  get main(): BrowserPool {
+    return this.get('');
+  }
+
+  get(name: string): BrowserPool {
+    const pool = this.#pools.get(name);
+    if (pool) return pool;
+    const names = [...this.#pools.keys()].filter((one) => one !== '');
+    const known = names.length > 0 ? `there are ${names.join(', ')}` : 'none is configured';
+    throw new CdpmuxError('NOT_FOUND', `No pool has the name ${JSON.stringify(name)}; ${known}.`);
+  }
+
+  /** All browsers that are there. */
+  get browsers(): ServedBrowser[] {
+    return this.all.flatMap(({ browsers }) => browsers);
+  }
+
+  get waiting(): number {
+    return this.all.reduce((sum, { line }) => sum + line.waiting, 0);
+  }
+
+  /** The pool that has the browser of that id; throws NOT_FOUND. */
+  withBrowser(id: string): BrowserPool {
+    const found = this.all.find(({ slots }) => slots.some((slot) => slot.id === id));
+    if (found) return found;
+    throw new CdpmuxError('NOT_FOUND', `No browser has the id ${id}.`);
+  }
+
+  reports(): BrowserReport[] {
+    return this.all.flatMap((pool) =>
+      pool.slots.filter(({ state }) => state.kind !== 'gone').map((slot) => reportOf(pool, slot)),
+    );
+  }
+
+  connections(): ConnectionReport[] {
+    return this.browsers.flatMap((served) => served.connections());
+  }
+
+  queue(tenant?: string): QueueReport {
+    const lines = this.all.map(({ line }) => line);
+    const waiting = this.all
+      .flatMap((pool) => waitingIn(pool))
+      .filter((one) => tenant === undefined || one.tenant === tenant);
+    const ages =
+      tenant === undefined ? lines.map(({ maxwait }) => maxwait) : waiting.map(({ ageMs }) => ageMs);
+    return {
+      length: tenant === undefined ? this.waiting : waiting.length,
+      maxwaitMs: Math.round(Math.max(0, ...ages)),
+      paused: lines.every(({ paused }) => paused),
+      retryAfterSeconds: Math.max(...lines.map(({ retryAfter }) => retryAfter)),
+      waiting,
+    };
+  }
+
+  /** Named pools that are new or gone need a restart. */
+  reconfigure({ chrome, browsers, pools, queue }: MuxOptions): void {
+    for (const pool of this.all) {
+      const settings =
+        pool.name === '' ? { ...(chrome !== undefined && { chrome }), browsers } : pools[pool.name];
+      if (settings) pool.reconfigure(settings, queue);
+    }
+  }
+
+  async close(deadline: number): Promise<void> {
+    await Promise.all(this.all.map((pool) => pool.close(deadline)));
+  }
+}
+
+function waitingIn({ name, line }: BrowserPool): WaitingReport[] {
+  const now = performance.now();
+  return line.inOrder(LISTED).map(({ owner, priority, wish, since }, index) => ({
+    pool: name,
+    place: index + 1,
+    tenant: owner,
+    priority: priorities[priority] ?? 'normal',
+    mode: wish.whole === undefined ? 'shared' : 'exclusive',
+    ageMs: Math.round(now - since),
+  }));
+}
+
+function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>): BrowserReport {
+  const { state, resource: served, from, exclusive } = slot;
+  const isLaunched = from.supply.exclusive;
+  return {
+    id: slot.id,
+    pool: pool.name,
+    state: state.kind === 'gone' ? 'broken' : state.kind,
+    ...('reason' in state && { reason: state.reason }),
+    source: isLaunched ? 'launched' : 'remote',
+    mode: exclusive ? 'exclusive' : 'shared',
+    ...(served && { product: served.version.product }),
+    ...(served?.pid !== undefined && { pid: served.pid }),
+    ...(!isLaunched && { endpoint: from.supply.name }),
+    ageMs: Math.round(performance.now() - slot.launchedAt),
+    uses: slot.uses,
+    virtualBrowsers: served?.virtuals.length ?? 0,
+    capacity: exclusive ? 1 : pool.capacity,
+    targets: served?.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0) ?? 0,
+    connections: served?.connections().length ?? 0,
+  };
+}

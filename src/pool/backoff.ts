@@ -1,0 +1,60 @@
+/** How long to wait before a failed launch is tried again, ms: at first, and in the end. */
+const FIRST = 250;
+const LAST = 30_000;
+
+/** After a failure it waits; each further one doubles the wait, up to 30 s, and up to half of it is left to chance. */
+export class Backoff {
+  readonly #random: () => number;
+  #failures = 0;
+  #hadAccident = false;
+  #until = 0;
+  #reason: Error | undefined;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** What failed last; undefined after a success. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** Failures since the last success. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** It did not come up. */
+  failed(reason: Error, now: number): void {
+    this.#wait(reason, FIRST * 2 ** this.#failures, now);
+  }
+
+  /** It came up, and died soon: the first time is an accident, and its successor may come at once. */
+  diedSoon(reason: Error, now: number): void {
+    if (!this.#hadAccident) this.#hadAccident = true;
+    else this.#wait(reason, FIRST * 2 ** this.#failures, now);
+  }
+
+  /** It came up. */
+  succeeded(): void {
+    this.#until = 0;
+    this.#reason = undefined;
+  }
+
+  /** It stayed up: what was before does not count any more. */
+  settled(): void {
+    this.#failures = 0;
+    this.#hadAccident = false;
+  }
+
+  /** How long still, ms; 0 when it may be tried. */
+  remaining(now: number): number {
+    return Math.max(0, this.#until - now);
+  }
+
+  #wait(reason: Error, wait: number, now: number): void {
+    this.#failures++;
+    this.#reason = reason;
+    this.#until = now + Math.min(LAST, wait) * (1 - this.#random() / 2);
+  }
+}
