@@ -12,22 +12,22 @@ const PATIENCE = 60_000;
 export class Crew {
   readonly pid: number;
   readonly #child: ChildProcess;
-  readonly #onUnit: (unit: Unit) => void;
+  /** Called with each unit that has ended. */
+  onUnit: (unit: Unit) => void = () => undefined;
   readonly #waiting = new Set<(news: News) => void>();
 
-  private constructor(child: ChildProcess, onUnit: (unit: Unit) => void) {
+  private constructor(child: ChildProcess) {
     this.#child = child;
     this.pid = child.pid ?? -1;
-    this.#onUnit = onUnit;
     child.on('message', (news: News) => {
-      if (news.news === 'unit') this.#onUnit(news.unit);
+      if (news.news === 'unit') this.onUnit(news.unit);
       for (const listener of [...this.#waiting]) listener(news);
     });
   }
 
-  static async start(onUnit: (unit: Unit) => void): Promise<Crew> {
+  static async start(): Promise<Crew> {
     const child = fork(join(projectRoot, 'dist/bench/chaos/clients.js'), { execArgv: [] });
-    const crew = new Crew(child, onUnit);
+    const crew = new Crew(child);
     await crew.#hear('ready', PATIENCE);
     return crew;
   }

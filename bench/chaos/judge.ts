@@ -1,8 +1,11 @@
 import type { Unit, Wire } from './messages.js';
 import type { Sightings } from './sightings.js';
 
-/** Of refusals, before the upgrade. */
-const STATUSES: readonly number[] = [429, 503];
+/** Of refusals, before the upgrade, with what their JSON may say to a client that has done nothing wrong. */
+const REFUSALS: ReadonlyMap<number, readonly string[]> = new Map([
+  [429, ['OVER_QUOTA', 'LIMIT']],
+  [503, ['QUEUE_FULL', 'QUEUE_TIMEOUT', 'CLOSING', 'LAUNCH_FAILED', 'BROWSER_LOST']],
+]);
 /** With which cdpmux may close a client that has done nothing wrong. */
 const CLOSES: readonly number[] = [1001, 4502, 4503];
 /** How long after a loss its clients may still be told of it, ms. */
@@ -112,9 +115,9 @@ function isDuring({ began, ended }: Unit, { at }: Loss): boolean {
   return began <= at && at <= ended && ended - at <= TOLD;
 }
 
-function isDocumented({ status, refusal, close }: Wire): boolean {
+function isDocumented({ status = 0, refusal = '', retryAfter, close }: Wire): boolean {
   if (close) return CLOSES.includes(close.code);
-  return status !== undefined && STATUSES.includes(status) && refusal !== '';
+  return (REFUSALS.get(status)?.includes(refusal) ?? false) && retryAfter !== undefined;
 }
 
 function endingOf({ status, refusal, retryAfter, close }: Wire): string {

@@ -28,7 +28,7 @@ export type Moment = Readonly<Record<string, number>>;
 export async function look(scene: Scene): Promise<Moment> {
   const { operator, directory, relay, remote } = scene;
   const browsers = await operator.browsers();
-  const { browsers: _, ...stats } = await operator.status();
+  const { browsers: _, ...stats } = await operator.counts();
   const moment: Record<string, number> = { ...resources(), ...prefixed('cdpmux: ', stats) };
   for (const { source, state } of browsers) add(moment, `browsers ${source}, ${state}`, 1);
   const chromes = [...(await TruthTeller.all(directory)), await TruthTeller.at(remote.wsUrl, remote.pid)];

@@ -30,8 +30,11 @@ export class Operator {
     return (await this.#get<{ connections: ConnectionReport[] }>('connections')).connections;
   }
 
-  status(): Promise<MuxStats> {
-    return this.#get('status');
+  /** The counts of what is there now. */
+  async counts(): Promise<MuxStats> {
+    const { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting } =
+      await this.#get<MuxStats>('status');
+    return { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting };
   }
 
   /** Gives the HTTP status: a browser may have gone, or be in another state, by the time the order comes. */

@@ -58,6 +58,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   closers.add(() => remote.close());
   const relay = await UpstreamRelay.open(remote.wsUrl);
   closers.add(() => relay.close());
+  const crew = await Crew.start();
+  closers.add(() => crew.close());
   const bare = resources();
   const errors: string[] = [];
   const service = await Service.start(
@@ -74,8 +76,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const operator = new Operator(`http://127.0.0.1:${service.door.port}`);
   const sightings = new Sightings(operator);
   const judge = new Judge(sightings);
-  const crew = await Crew.start((unit) => judge.add(unit));
-  closers.add(() => crew.close());
+  crew.onUnit = (unit) => judge.add(unit);
   const scene: Scene = { operator, directory, relay, remote, strangers: [crew.pid, remote.pid] };
 
   sightings.start();
@@ -157,8 +158,16 @@ async function wreak(
   return done;
 }
 
-/** After cdpmux has closed there is nothing of it. */
-async function leftAtTheEnd({ directory, strangers }: Scene, bare: Moment): Promise<string[]> {
+/** After cdpmux has closed there is nothing of it, or soon will be. */
+async function leftAtTheEnd(scene: Scene, bare: Moment): Promise<string[]> {
+  for (const end = performance.now() + CLOSE; ;) {
+    const left = await leftNow(scene, bare);
+    if (left.length === 0 || performance.now() > end) return left;
+    await delay(100);
+  }
+}
+
+async function leftNow({ directory, strangers }: Scene, bare: Moment): Promise<string[]> {
   const pids = await processesLeft(strangers);
   const names = (await readdir(directory)).filter((name) => name.startsWith('cdpmux-'));
   return [

@@ -76,7 +76,7 @@ async function measure({ wsUrl, chrome, operator, initialPage, rounds }: Measure
     if (status !== 101) throw new Error(`an upgrade was answered with ${status}`);
     await leave();
     await until('an empty cdpmux', 10_000, async () =>
-      (await operator.status()).virtualBrowsers === 0 ? true : undefined,
+      (await operator.counts()).virtualBrowsers === 0 ? true : undefined,
     );
     return took;
   };
