@@ -77,7 +77,7 @@ export class Judge {
     const others: string[] = [];
     for (const unit of this.#units) {
       const cause = this.#causeOf(unit);
-      if (unit.wrong) problems.push(`unit ${unit.unit} (${unit.kind}): ${unit.error}`);
+      if (unit.wrong) problems.push(`wrong: ${this.#describe(unit)}`);
       if (cause === 'none') others.push(this.#describe(unit));
       else counts[cause] += 1;
       if (cause === 'done' || cause === 'cutThemselves') continue;

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
 import { loadConfig } from '../../proxy/config.js';
 import { Service } from '../../proxy/service.js';
@@ -170,6 +170,8 @@ async function leftAtTheEnd(scene: Scene, bare: Moment): Promise<string[]> {
 async function leftNow({ directory, strangers }: Scene, bare: Moment): Promise<string[]> {
   const pids = await processesLeft(strangers);
   const names = (await readdir(directory)).filter((name) => name.startsWith('cdpmux-'));
+  // what the line above was answered by is still there in the turn of its answer
+  await turn();
   return [
     ...pids.map((pid) => `after the end: process ${pid}`),
     ...names.map((name) => `after the end: directory ${name}`),
