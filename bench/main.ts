@@ -10,6 +10,7 @@ import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { startHaproxy } from './haproxy.js';
+import { link, linkLine, linkTitles, type LinkRow } from './link.js';
 import { startRelay } from './relay.js';
 import { memory } from './memory.js';
 import { pool } from './pool.js';
@@ -18,11 +19,11 @@ import { session } from './session.js';
 import { wire } from './wire.js';
 
 const USAGE = `npm run bench -- [flags]
-  --suite wire|session|memory|pool|all  what to measure (all)
+  --suite wire|session|memory|link|pool|all  what to measure (all)
   --kind auto|shell|chrome         on which Chrome (auto: the headless shell where there is one)
   --chrome <path>                  that very Chrome
-  --seconds <n>                    how long the wire suite measures (20)
-  --rounds <n>                     how often the session suite does each thing, the pool suite ten times or a fifth as often (25)
+  --seconds <n>                    how long the wire suite measures (20), and the link suite each thing (a tenth)
+  --rounds <n>                     how often the session suite does each thing (25), the pool suite ten times or a fifth as often
   --clients <n>                    clients of the memory suite, and of the pool suite's cold start (20)
   --haproxy                        wire: HAProxy in TCP mode as a control (must be installed)
   --relay                          wire: a relay of bytes written for Node as a control
@@ -30,7 +31,7 @@ const USAGE = `npm run bench -- [flags]
   --cpu-prof <directory>           have cdpmux write a CPU profile of the wire and session suites there
 `;
 
-const SUITES = ['wire', 'session', 'memory', 'pool'] as const;
+const SUITES = ['wire', 'session', 'memory', 'link', 'pool'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Flags {
@@ -119,6 +120,7 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
     }
     await closeCdpmux();
   }
+  const rows = flags.suites.includes('link') ? await overLinks(direct.wsUrl, flags.seconds / 10) : [];
   await closeDirect();
   if (flags.suites.includes('memory')) {
     figures.push(...(await memory({ executable, clients: flags.clients, closers })));
@@ -126,7 +128,7 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
   if (flags.suites.includes('pool')) {
     figures.push(...(await pool({ executable, clients: flags.clients, rounds: flags.rounds, closers })));
   }
-  console.log(`${table(figures)}\n\nAll on ${where}. ${explanation}`);
+  if (figures.length > 0) console.log(`${table(figures)}\n\nAll on ${where}. ${explanation}`);
   if (flags.json !== undefined) {
     const results = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
     const report = {
@@ -135,9 +137,18 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
       version: product,
       machine,
       figures: results,
+      ...(rows.length > 0 && { link: rows }),
     };
     await writeFile(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
+}
+
+async function overLinks(directUrl: string, seconds: number): Promise<LinkRow[]> {
+  console.log(`20 busy clients over so many connections to one Chrome\n${linkTitles()}`);
+  const onRow = (row: LinkRow): void => console.log(linkLine(row));
+  const rows = await link({ directUrl, connections: [1, 2, 5, 10], seconds, onRow });
+  console.log('');
+  return rows;
 }
 
 const explanation =

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { ConfigError, loadConfig, readConfig, type Config, type Flags, type Sources } from './config.js';
+import { printedConfig } from './config/print.js';
 
 /** What a command line asks for. */
 export type Invocation =
@@ -21,18 +22,21 @@ export interface Terminal {
   err(text: string): void;
 }
 
+type ServeFlags = Flags & { readonly config?: string; readonly printConfig?: boolean };
+
 const EXAMPLES = `
 Examples:
   cdpmux                                     serve on ws://127.0.0.1:9222/
   cdpmux --port 0 --chrome embedded          a free port, the Chrome of the npm package
   cdpmux --upstream http://10.0.0.7:9222     pool Chromes that run elsewhere
   cdpmux --set browsers.virtualPerBrowser=50 any setting by its path
+  cdpmux --print-config                      what is set, and by what
 
 Every setting is also an environment variable: listen.port is CDPMUX_LISTEN_PORT.`;
 
 /** Reads the command line and all other sources of the configuration; every error is told at once (exit code 2). */
 export async function readCommandLine(args: readonly string[], terminal: Terminal): Promise<Invocation> {
-  let flags: (Flags & { config?: string }) | undefined;
+  let flags: ServeFlags | undefined;
   const program = new Command('cdpmux')
     .description(
       'PgBouncer for headless Chrome: many CDP clients, each alone in what looks like its own Chrome.',
@@ -50,7 +54,8 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     .option('--config <file>', 'configuration file, JSON with comments')
     .option('--log-level <level>', 'log.level')
     .option('--set <path=value>', 'any other setting; repeatable', collect)
-    .action((options: Flags & { config?: string }) => {
+    .option('--print-config', 'print what all sources come to, each value with its source, and end')
+    .action((options: ServeFlags) => {
       flags = options;
     });
   program.addHelpText('after', () => `\n${serve.helpInformation()}${EXAMPLES}`);
@@ -62,13 +67,16 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     return { kind: 'done', code: exitCode === 0 ? 0 : 2 };
   }
   if (!flags) return { kind: 'done', code: 0 };
-  const { config: name, ...rest } = flags;
-  const load = async (): Promise<Config> => {
+  const { config: name, printConfig = false, ...rest } = flags;
+  const sources = async (): Promise<Sources> => {
     const file = name === undefined ? undefined : { name, content: await readConfigFile(name) };
-    return loadConfig({ ...(file && { file }), env: terminal.env, flags: rest });
+    return { ...(file && { file }), env: terminal.env, flags: rest };
   };
   try {
-    return { kind: 'serve', config: await load(), load };
+    const { config, origins } = readConfig(await sources());
+    if (!printConfig) return { kind: 'serve', config, load: async () => loadConfig(await sources()) };
+    terminal.out(printedConfig(origins));
+    return { kind: 'done', code: 0 };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     terminal.err(`${error.message}\n`);

@@ -1,6 +1,9 @@
 import { readAuth, type Auth } from './config/auth.js';
+import type { PoolSettings } from '../src/index.js';
+import type { Given } from './config/given.js';
+import { DEFAULT_POOL, readPools } from './config/pools.js';
 import { configSchema, conflicts, settings, type Setting, type Settings } from './config/schema.js';
-import { fromEnvironment, fromFile, fromFlags, shown, type Flags, type Given } from './config/sources.js';
+import { fromEnvironment, fromFile, fromFlags, shown, type Flags } from './config/sources.js';
 import { readTls, type Tls } from './config/tls.js';
 import type { TokenSetting } from './config/tokens.js';
 
@@ -11,6 +14,8 @@ export type { Flags } from './config/sources.js';
 /** The whole configuration: all settings, and what was read from where they point to. */
 export type Config = Omit<Settings, 'auth'> & {
   readonly auth: Auth;
+  /** By name. */
+  readonly pools: Readonly<Record<string, PoolSettings>>;
   /** With which connections are encrypted; without it they are not. */
   readonly tls?: Tls;
 };
@@ -34,7 +39,15 @@ export class ConfigError extends Error {
 }
 
 /** Merges the sources and checks the whole; throws a `ConfigError` with every problem at once. */
-export function loadConfig({ file, env = {}, flags = {} }: Sources): Config {
+export function loadConfig(sources: Sources): Config {
+  return readConfig(sources).config;
+}
+
+/** The same, with each value and where it comes from by its path. */
+export function readConfig({ file, env = {}, flags = {} }: Sources): {
+  readonly config: Config;
+  readonly origins: ReadonlyMap<string, Given>;
+} {
   const readings = [
     ...(file ? [fromFile(file.content, file.name)] : []),
     fromEnvironment(env),
@@ -42,51 +55,64 @@ export function loadConfig({ file, env = {}, flags = {} }: Sources): Config {
   ];
   const given = new Map<string, Given>(readings.flatMap((reading) => [...reading.given]));
   const problems = readings.flatMap((reading) => reading.problems);
-  const values = new Map<string, unknown>();
+  const origins = new Map<string, Given>();
+  const get = (name: string): unknown => origins.get(name)?.value;
   for (const setting of settings) {
     const name = setting.path.join('.');
-    const result = setting.schema.safeParse(given.get(name)?.value);
-    if (result.success) values.set(name, result.data);
+    const { value, source } = given.get(name) ?? byDefault(name, get);
+    const result = setting.schema.safeParse(value);
+    if (result.success) origins.set(name, { value: result.data, source });
     else problems.push(...problemsOf(name, given.get(name), setting));
   }
-  for (const { path, allowed } of conflicts((name) => values.get(name))) {
+  const { pools, ...ofPools } = readPools(given, (name) => origins.get(name));
+  for (const [name, setting] of ofPools.wrong) problems.push(...problemsOf(name, given.get(name), setting));
+  for (const [name, origin] of ofPools.origins) origins.set(name, origin);
+  for (const { path, allowed } of [...conflicts(get), ...ofPools.conflicts]) {
     const name = path.join('.');
-    problems.push(problem(name, given.get(name), values.get(name), allowed));
+    problems.push(problem(given.get(name) ?? origins.get(name), name, allowed));
   }
   const { auth, problems: authProblems } = readAuth({
-    tokens: (values.get('auth.tokens') ?? []) as TokenSetting[],
+    tokens: (get('auth.tokens') ?? []) as TokenSetting[],
     source: given.get('auth.tokens')?.source ?? 'default',
-    file: values.get('auth.file') as string | undefined,
+    file: get('auth.file') as string | undefined,
     env,
+    pools: [DEFAULT_POOL, ...Object.keys(pools)],
   });
-  const [cert, key] = [values.get('listen.tls.cert'), values.get('listen.tls.key')];
+  const [cert, key] = [get('listen.tls.cert'), get('listen.tls.key')];
   const hasTls = typeof cert === 'string' && typeof key === 'string';
   const { tls, problems: tlsProblems } = hasTls ? readTls(cert, key) : { problems: [] };
   problems.push(...authProblems, ...tlsProblems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return { ...configSchema.parse(nested(values)), auth, ...(tls && { tls }) };
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+  const config = { ...configSchema.parse(nested(get)), auth, pools, ...(tls && { tls }) };
+  return { config, origins };
+}
+
+/** With remote Chromes none is launched unless somebody says how many. */
+function byDefault(name: string, get: (name: string) => unknown): Given {
+  const isCount = name === 'browsers.min' || name === 'browsers.max';
+  const upstreams = isCount && get('browsers.upstreams');
+  const value = Array.isArray(upstreams) && upstreams.length > 0 ? 0 : undefined;
+  return { value, source: 'default' };
 }
 
 function problemsOf(name: string, given: Given | undefined, { allowed, explain }: Setting): string[] {
-  if (!explain) return [problem(name, given, undefined, allowed)];
+  if (!explain) return [problem(given, name, allowed)];
   const details = explain(given?.value);
   return details.map(
     ({ at, shown: value, message }) => `${name}${at}${value} (${given?.source}): ${message}`,
   );
 }
 
-function problem(name: string, given: Given | undefined, byDefault: unknown, allowed: string): string {
-  return given
-    ? `${name} = ${shown(given.value)} (${given.source}): must be ${allowed}`
-    : `${name} = ${shown(byDefault)} (default): must be ${allowed}`;
+function problem(given: Given | undefined, name: string, allowed: string): string {
+  return `${name} = ${shown(given?.value)} (${given?.source ?? 'default'}): must be ${allowed}`;
 }
 
-function nested(values: ReadonlyMap<string, unknown>): unknown {
+function nested(get: (name: string) => unknown): unknown {
   const root: Record<string, unknown> = {};
   for (const { path } of settings) {
     let group = root;
     for (const key of path.slice(0, -1)) group = (group[key] ??= {}) as Record<string, unknown>;
-    const value = values.get(path.join('.'));
+    const value = get(path.join('.'));
     if (value !== undefined) group[path.at(-1) ?? ''] = value;
   }
   return root;

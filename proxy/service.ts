@@ -33,7 +33,7 @@ export class Service {
 
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, { env, tmpDir, log, load, resolve }: Surroundings): Promise<Service> {
-    const { chrome, browsers, connections, queue, listen, limits, admin, tls, policy } = config;
+    const { chrome, browsers, pools, connections, queue, listen, limits, admin, tls, policy } = config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
       log,
@@ -45,7 +45,7 @@ export class Service {
       env: withoutSecrets,
       tmpDir,
       browsers,
-      pools: {},
+      pools,
       connections,
       queue,
       limits,

@@ -294,6 +294,43 @@ describe('cdpmux that cannot start', () => {
   });
 });
 
+describe('cdpmux --print-config', () => {
+  it('prints each value with its source, without secrets, and ends', async () => {
+    const tmp = await temporary();
+    const file = join(tmp, 'cdpmux.json');
+    const tokens = [{ name: 'ci', secret: 'secret-of-ci', weight: 3 }];
+    await writeFile(file, JSON.stringify({ auth: { tokens }, pools: { pdf: { browsers: { max: 3 } } } }));
+    const upstream = 'wss://user:word@chrome.test/?token=key-of-upstream&a=b';
+    const args = ['--print-config', '--config', file, '--port', '7'];
+    const env = { CDPMUX_BROWSERS_UPSTREAMS: upstream, CDPMUX_POLICY_TRUST: 'local' };
+    for (const words of [args, ['serve', ...args]]) {
+      const shown = run(words, tmp, env);
+      expect(await shown.exited).toEqual([0, null]);
+      expect(JSON.parse(shown.out())).toMatchObject({
+        'listen.port': { value: 7, source: '--port' },
+        'listen.host': { value: '127.0.0.1', source: 'default' },
+        'auth.tokens': { value: [{ name: 'ci', secret: '(hidden)', weight: 3 }], source: file },
+        'browsers.upstreams': {
+          value: ['wss://(hidden)@chrome.test/?token=(hidden)&a=(hidden)'],
+          source: 'CDPMUX_BROWSERS_UPSTREAMS',
+        },
+        'browsers.max': { value: 0, source: 'default' },
+        'pools.pdf.browsers.max': { value: 3, source: file },
+        'pools.pdf.browsers.kind': { value: 'auto', source: 'as browsers.kind' },
+        'admin.port': { value: null, source: 'default' },
+      });
+      expect(shown.out() + shown.err()).not.toMatch(/secret-of-ci|key-of-upstream|word@/);
+      expect(chromesOf(shown)).toEqual([]);
+    }
+  });
+
+  it('tells what is wrong instead, with code 2', async () => {
+    const shown = run(['--print-config', '--port', 'x'], await temporary());
+    expect(await shown.exited).toEqual([2, null]);
+    expect([shown.out(), shown.err()]).toEqual(['', expect.stringContaining('listen.port = "x" (--port)')]);
+  });
+});
+
 describe('cdpmux --help and --version', () => {
   it('show examples and the version of the package', async () => {
     const tmp = await temporary();

@@ -51,7 +51,8 @@ describe('Metrics', () => {
   it('keeps totals growing over scrapes', async () => {
     const metrics = new Metrics(() => IDLE);
     metrics.countBytes(100, 2000);
-    metrics.countConnection();
+    metrics.connections.addOpened();
+    metrics.connections.addEnded('lost');
     metrics.observeCommand(0.002);
     await scrape(metrics);
     metrics.countBytes(1, 0);
@@ -60,6 +61,8 @@ describe('Metrics', () => {
     expect(samples.get('cdpmux_bytes_total{direction="up"}')).toBe(101);
     expect(samples.get('cdpmux_bytes_total{direction="down"}')).toBe(2000);
     expect(samples.get('cdp_pool_connections_total')).toBe(1);
+    expect(samples.get('cdpmux_connections_ended_total{how="lost"}')).toBe(1);
+    expect(samples.get('cdpmux_connections_ended_total{how="closed"}')).toBe(0);
     expect(samples.get('cdpmux_commands_total')).toBe(2);
   });
 
@@ -69,6 +72,16 @@ describe('Metrics', () => {
     expect(samples.get('cdpmux_commands_total')).toBe(0);
     expect(samples.get('cdpmux_bytes_total{direction="up"}')).toBe(0);
     expect(samples.get('cdp_command_duration_seconds_count')).toBe(0);
+  });
+
+  it('gives the part of the clients that came over a connection that was open', async () => {
+    const metrics = new Metrics(() => IDLE);
+    const ratio = async () => (await scrape(metrics)).get('cdp_connection_reuse_ratio');
+    expect(await ratio()).toBe(1);
+    metrics.connections.addClient(false);
+    expect(await ratio()).toBe(0);
+    for (let n = 0; n < 3; n++) metrics.connections.addClient(true);
+    expect(await ratio()).toBe(0.75);
   });
 
   it('shows browsers by pool and state, with 0 for a state that a pool has none in', async () => {

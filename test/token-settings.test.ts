@@ -48,6 +48,7 @@ describe('auth.tokens', () => {
         priority: 'normal',
         maxPriority: 'critical',
         modes: ['shared', 'exclusive'],
+        weight: 1,
         admin: false,
       },
     ]);
@@ -61,6 +62,8 @@ describe('auth.tokens', () => {
       priority: 'low',
       maxPriority: 'high',
       modes: ['shared'],
+      pools: ['default'],
+      weight: 100,
       admin: true,
     } as const;
     const tokens = [{ ...token, secret: 'secret-of-ci' }];
@@ -145,6 +148,17 @@ describe('auth.tokens', () => {
       { name: 'a', secret: 'secret-of-a', priority: 'high', maxPriority: 'low' },
       /\.priority = "high" .*at most maxPriority, which is low/,
     ],
+    [
+      'no pools',
+      { name: 'a', secret: 'secret-of-a', pools: [] },
+      /\.pools = \[\] .*one or more names of pools/,
+    ],
+    [
+      'a pool that is not there',
+      { name: 'a', secret: 'secret-of-a', pools: ['pdf', 'default'] },
+      /\.pools = \["pdf"\] .*of the pools that there are: default$/,
+    ],
+    ['a weight of nothing', { name: 'a', secret: 'secret-of-a', weight: 0 }, /\.weight = 0 .*1 to 100/],
     [
       'no modes',
       { name: 'a', secret: 'secret-of-a', modes: [] },

@@ -21,7 +21,7 @@ describe('the parameters of an upgrade', () => {
 
   it('come from the query', () => {
     const query =
-      'initialPage=false&priority=high&queueTimeout=250&timeout=60000&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&label.team=red';
+      'initialPage=false&priority=high&queueTimeout=250&timeout=60000&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&affinity=a.test&pool=pdf&label.team=red';
     expect(readParameters(query, {})).toEqual({
       initialPage: false,
       priority: 'high',
@@ -29,6 +29,8 @@ describe('the parameters of an upgrade', () => {
       timeout: 60_000,
       proxyServer: 'http://p:1',
       proxyBypassList: '*.a',
+      affinity: 'a.test',
+      pool: 'pdf',
       labels: { team: 'red' },
     });
   });
@@ -37,12 +39,14 @@ describe('the parameters of an upgrade', () => {
     const headers = {
       'x-cdpmux-priority': 'low',
       'x-cdpmux-queuetimeout': '7',
+      'x-cdpmux-pool': 'pdf',
       'x-cdpmux-label.team': 'blue',
     };
     expect(readParameters('PRIORITY=critical', headers)).toEqual({
       initialPage: true,
       priority: 'critical',
       queueTimeout: 7,
+      pool: 'pdf',
       labels: { team: 'blue' },
     });
   });
@@ -56,6 +60,10 @@ describe('the parameters of an upgrade', () => {
     ['queueTimeout', '', 'a number of milliseconds from 0 to 86400000'],
     ['timeout', '86400001', 'a number of milliseconds from 0 to 86400000'],
     ['proxyServer', '', 'a text of 1 to 4096 characters'],
+    ['affinity', '', 'a text of 1 to 256 characters'],
+    ['affinity', 'x'.repeat(257), 'a text of 1 to 256 characters'],
+    ['pool', 'PDF', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
+    ['pool', '', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
     ['mode', 'exclusive', 'shared: anything else is not available yet'],
     ['keepAlive', '1000', '0: anything else is not available yet'],
     ['label.a b', 'x', 'label.<k> with letters, digits, dots and dashes'],
@@ -78,6 +86,30 @@ describe('the parameters of an upgrade', () => {
     expect(() => readParameters('timeout=5001', {}, undefined, 5_000)).toThrow(
       /timeout has the value "5001"; it takes at most 5000 ms, which limits\.lifetime allows/,
     );
+  });
+
+  it('name the pool, of which the one without a name is called default', () => {
+    const allowance = (pools?: string[]) =>
+      ({
+        tenant: { name: 'ci', trust: 'tenant' },
+        priority: 'normal',
+        maxPriority: 'critical',
+        modes: ['shared'],
+        ...(pools && { pools }),
+      }) as const;
+    const poolOf = (query: string, pools?: string[]) => readParameters(query, {}, allowance(pools)).pool;
+    expect(readParameters('pool=default', {}).pool).toBeUndefined();
+    expect([poolOf(''), poolOf('pool=default'), poolOf('pool=pdf')]).toEqual([undefined, undefined, 'pdf']);
+    // without one a token gets the first that it may use
+    expect([poolOf('', ['pdf', 'default']), poolOf('pool=default', ['pdf', 'default'])]).toEqual([
+      'pdf',
+      undefined,
+    ]);
+    for (const query of ['pool=default', 'pool=other']) {
+      expect(() => poolOf(query, ['pdf', 'x'])).toThrow(
+        /^The token ci may not have pool (default|other), but pdf or x; .* change pools of this token/,
+      );
+    }
   });
 
   it('have at most 16 labels', () => {

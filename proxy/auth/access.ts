@@ -20,6 +20,8 @@ export interface Guest extends Caller {
   readonly priority: Priority;
   readonly maxPriority: Priority;
   readonly modes: readonly Mode[];
+  /** The pools that it may use; any where not given. */
+  readonly pools?: readonly string[];
   readonly admin: boolean;
   /** The token where it came in the query, for the URLs that the client is given. */
   readonly queryToken?: string;
@@ -143,12 +145,13 @@ const anyone = { ...all, admin: true };
 const nobody = { ...all, tenant: Object.freeze({ name: '', trust: 'tenant' as const }), admin: false };
 
 function guestOf(token: Token, trust: Tenant['trust']): Omit<Guest, 'url'> {
-  const { name, maxVirtual, maxQueued, priority, maxPriority, modes, admin } = token;
+  const { name, maxVirtual, maxQueued, priority, maxPriority, modes, pools, weight, admin } = token;
   const quota = {
     ...(maxVirtual !== undefined && { maxVirtual }),
     ...(maxQueued !== undefined && { maxQueued }),
   };
-  return { tenant: { name, trust }, quota, priority, maxPriority, modes, admin };
+  const rights = { modes, ...(pools && { pools }), admin };
+  return { tenant: { name, trust }, quota, weight, priority, maxPriority, ...rights };
 }
 
 /** Ends what a tenant got after its token had been removed, and throws UNAUTHORIZED. */

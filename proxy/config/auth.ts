@@ -18,6 +18,10 @@ export interface Token {
   readonly priority: Priority;
   readonly maxPriority: Priority;
   readonly modes: readonly Mode[];
+  /** The pools that it may use, the one without a name as `default`; any where not given. */
+  readonly pools?: readonly string[];
+  /** Its share of places that come free, beside other tokens'. */
+  readonly weight: number;
   readonly admin: boolean;
 }
 
@@ -38,6 +42,8 @@ export interface AuthSettings {
   /** A file with more of them. */
   readonly file: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** The names of all pools. */
+  readonly pools: readonly string[];
 }
 
 /** The digest that secrets are compared by: equal length for all, and no way back. */
@@ -46,7 +52,10 @@ export function digestOf(secret: string): Buffer {
 }
 
 /** Takes the secrets from where they are; what can't be had is told in `problems`, none of which holds a secret. */
-export function readAuth({ tokens, source, file, env }: AuthSettings): { auth: Auth; problems: string[] } {
+export function readAuth({ tokens, source, file, env, pools }: AuthSettings): {
+  auth: Auth;
+  problems: string[];
+} {
   const problems: string[] = [];
   const more = file === undefined ? [] : readTokenFile(file, problems);
   const all = [
@@ -59,6 +68,12 @@ export function readAuth({ tokens, source, file, env }: AuthSettings): { auth: A
     const same = read.find(({ name }) => name === setting.name);
     if (same)
       problems.push(`${at}.name = "${setting.name}" (${from}): must be another name than in auth.tokens`);
+    const unknown = setting.pools?.filter((pool) => !pools.includes(pool)) ?? [];
+    if (unknown.length > 0) {
+      problems.push(
+        `${at}.pools = ${JSON.stringify(unknown)} (${from}): must be of the pools that there are: ${pools.join(', ')}`,
+      );
+    }
     if (typeof secret !== 'string') {
       problems.push(`${at}.${secret.key} = "${secret.shown}" (${from}): must be ${secret.allowed}`);
       continue;
@@ -121,6 +136,8 @@ function tokenOf(setting: TokenSetting, digest: Buffer): Token {
     priority: setting.priority ?? (maxPriority === 'low' ? 'low' : 'normal'),
     maxPriority,
     modes,
+    ...(setting.pools && { pools: setting.pools }),
+    weight: setting.weight ?? 1,
     admin: setting.admin ?? false,
   };
 }

@@ -53,11 +53,12 @@ export const configSchema = z.strictObject({
     port: integer(0, 65_535, '; 0 picks a free one').optional(),
   }),
   browsers: z.strictObject({
+    // before the counts, whose defaults depend on it
+    upstreams: browserLeaves.upstreams.default([]),
     min: browserLeaves.min.default(1),
     max: browserLeaves.max.default(20),
     kind: browserLeaves.kind.default('auto'),
     virtualPerBrowser: browserLeaves.virtualPerBrowser.default(25),
-    upstreams: browserLeaves.upstreams.default([]),
     flags: browserLeaves.flags.default([]),
     maxUses: browserLeaves.maxUses.default(1_000),
     maxAge: browserLeaves.maxAge.default(60 * 60 * 1000),
@@ -145,7 +146,8 @@ export interface Setting {
 /** All settings, in the order of the table above. */
 export const settings: readonly Setting[] = leavesOf(configSchema, []);
 
-function leavesOf(group: z.ZodObject, above: Path): Setting[] {
+/** The settings of a group and of those in it. */
+export function leavesOf(group: z.ZodObject, above: Path): Setting[] {
   return Object.entries(group.shape).flatMap(([key, schema]) => {
     const path = [...above, key];
     if (schema instanceof z.ZodObject) return leavesOf(schema, path);
@@ -174,14 +176,7 @@ export interface Conflict {
 /** Looks at what single settings can't know; `get` gives undefined for those that are wrong by themselves. */
 export function conflicts(get: (path: string) => unknown): Conflict[] {
   const found: Conflict[] = [];
-  const [min, max] = [get('browsers.min'), get('browsers.max')];
-  if (typeof min === 'number' && typeof max === 'number' && min > max) {
-    found.push({ path: ['browsers', 'min'], allowed: `at most browsers.max, which is ${max}` });
-  }
-  const upstreams = get('browsers.upstreams');
-  if (max === 0 && Array.isArray(upstreams) && upstreams.length === 0) {
-    found.push({ path: ['browsers', 'max'], allowed: 'at least 1, since there are no browsers.upstreams' });
-  }
+  found.push(...conflictsOfBrowsers(get));
   const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
   if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {
     const allowed = `more than connections.idleTimeout, which is ${idle} ms`;
@@ -195,8 +190,6 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
       'on this machine; let in only who has a token with auth.tokens or auth.file, or, where the network itself is trusted, set listen.insecure=true';
     found.push({ path: ['listen', 'host'], allowed });
   }
-  const filters = egressConflict(get);
-  if (filters) found.push(filters);
   const [port, adminPort] = [get('listen.port'), get('admin.port')];
   if (typeof port === 'number' && port > 0 && port === adminPort && get('admin.host') === address) {
     found.push({ path: ['admin', 'port'], allowed: `another port than listen.port, which is ${port}` });
@@ -208,6 +201,23 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
     if (get(`listen.tls.${one}`) === undefined || get(`listen.tls.${other}`) !== undefined) continue;
     found.push({ path: ['listen', 'tls', other], allowed: `set where listen.tls.${one} is` });
   }
+  return found;
+}
+
+/** The same for the browsers of one pool; `at` is what its paths begin with. */
+export function conflictsOfBrowsers(get: (path: string) => unknown, at = ''): Conflict[] {
+  const found: Conflict[] = [];
+  const [min, max, upstreams] = ['min', 'max', 'upstreams'].map((key) => get(`browsers.${key}`));
+  const pathOf = (key: string): Path => `${at}browsers.${key}`.split('.');
+  if (typeof min === 'number' && typeof max === 'number' && min > max) {
+    found.push({ path: pathOf('min'), allowed: `at most ${at}browsers.max, which is ${max}` });
+  }
+  if (max === 0 && Array.isArray(upstreams) && upstreams.length === 0) {
+    const allowed = `at least 1, since there are no ${at}browsers.upstreams`;
+    found.push({ path: pathOf('max'), allowed });
+  }
+  const filters = egressConflict(get);
+  if (filters) found.push(filters);
   return found;
 }
 

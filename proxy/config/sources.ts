@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import { parseJsonWithComments } from './json-comments.js';
+import { poolSchema } from './browsers.js';
+import type { Given } from './given.js';
+import { poolSettings, problemOfPoolPath } from './pools.js';
 import { configSchema, settings, type Path } from './schema.js';
 import { similar } from './similar.js';
-
-/** What somebody set, and where. */
-export interface Given {
-  readonly value: unknown;
-  /** As the user wrote it: `--port`, `CDPMUX_LISTEN_PORT`, `cdpmux.json`. */
-  readonly source: string;
-}
 
 /** What a source says, and what in it can't be understood. */
 export interface SourceReading {
@@ -27,13 +23,28 @@ export function fromFile(content: string, name: string): SourceReading {
       const path = [...above, key].join('.');
       const schema: unknown = Object.hasOwn(group.shape, key) ? group.shape[key] : undefined;
       if (key === '$schema' && above.length === 0) continue;
-      if (schema === undefined) problems.push(unknownKey(path, name));
+      if (key === 'pools' && above.length === 0) visitPools(inner);
+      else if (schema === undefined) problems.push(unknownKey(path, name));
       else if (!(schema instanceof z.ZodObject)) given.set(path, { value: inner, source: name });
       else if (isRecord(inner)) visit(inner, schema, [...above, key]);
       else
         problems.push(
           `${path} = ${path === 'auth' ? '(hidden)' : shown(inner)} (${name}): must be an object`,
         );
+    }
+  };
+  const visitPools = (pools: unknown): void => {
+    if (!isRecord(pools))
+      problems.push(`pools = ${shown(pools)} (${name}): must be an object with one object for each pool`);
+    for (const [key, pool] of Object.entries(isRecord(pools) ? pools : {}) as [string, unknown][]) {
+      const wrong = problemOfPoolPath(`pools.${key}.chrome`);
+      if (wrong !== undefined) problems.push(`pools.${key} (${name}): ${wrong}`);
+      else if (!isRecord(pool)) problems.push(`pools.${key} = ${shown(pool)} (${name}): must be an object`);
+      else {
+        // it is there, though it may be as the one without a name in all
+        given.set(`pools.${key}`, { value: undefined, source: name });
+        visit(pool, poolSchema, ['pools', key]);
+      }
     }
   };
   try {
@@ -58,6 +69,18 @@ export function variableOf(path: Path): string {
 }
 
 const variables = new Map(settings.map(({ path }) => [variableOf(path), path.join('.')]));
+const poolVariables = poolSettings.map(({ path }) => [
+  variableOf(path).slice('CDPMUX'.length),
+  path.join('.'),
+]);
+
+/** The path that `CDPMUX_POOLS_MY_POOL_BROWSERS_KIND` sets: `pools.my-pool.browsers.kind`. */
+function poolPathOf(variable: string): string | undefined {
+  const rest = /^CDPMUX_POOLS_(.*)$/.exec(variable)?.[1] ?? '';
+  const [end = '', path] = poolVariables.find(([suffix = '']) => rest.endsWith(suffix)) ?? [];
+  if (path === undefined || rest.length === end.length) return undefined;
+  return `pools.${rest.slice(0, -end.length).toLowerCase().replaceAll('_', '-')}.${path}`;
+}
 
 /**
  * Reads the environment. A variable that is almost one of ours is a problem; another CDPMUX_* is not, because
@@ -69,9 +92,16 @@ export function fromEnvironment(env: NodeJS.ProcessEnv): SourceReading {
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('CDPMUX_') || name === 'CDPMUX_CONFIG' || value === undefined || value === '')
       continue;
-    const path = variables.get(name);
+    const path = variables.get(name) ?? poolPathOf(name);
+    const wrong = path?.startsWith('pools.') === true ? problemOfPoolPath(path) : undefined;
     if (path !== undefined) {
-      given.set(path, { value, source: name });
+      if (wrong === undefined) given.set(path, { value, source: name });
+      else problems.push(`${path} (${name}): ${wrong}`);
+      continue;
+    }
+    if (name.startsWith('CDPMUX_POOLS_') && !isServiceVariable(name)) {
+      const known = 'CDPMUX_POOLS_<NAME>_CHROME and CDPMUX_POOLS_<NAME>_BROWSERS_<KEY>';
+      problems.push(`${name}: unknown variable; those of a pool are ${known}`);
       continue;
     }
     const meant = similar(
@@ -116,7 +146,7 @@ export function fromFlags(flags: Flags): SourceReading {
     const path = at < 0 ? assignment : assignment.slice(0, at);
     // What follows a path that is none may be a secret.
     if (at < 0) problems.push(`--set ${/^[\w.]*/.exec(path)?.[0]}: must be path=value`);
-    else if (!paths.includes(path)) problems.push(unknownKey(path, '--set'));
+    else if (!isKnown(path)) problems.push(unknownKey(path, '--set'));
     else put(path, assignment.slice(at + 1), '--set');
   }
   put('listen.host', flags.host, '--host');
@@ -127,8 +157,13 @@ export function fromFlags(flags: Flags): SourceReading {
   return { given, problems };
 }
 
+function isKnown(path: string): boolean {
+  return path.startsWith('pools.') ? problemOfPoolPath(path) === undefined : paths.includes(path);
+}
+
 function unknownKey(path: string, source: string): string {
-  const groups = [...new Set(paths.map((one) => one.split('.')[0] ?? ''))];
+  if (path.startsWith('pools.')) return `${path} (${source}): ${problemOfPoolPath(path)}`;
+  const groups = [...new Set(['pools', ...paths.map((one) => one.split('.')[0] ?? '')])];
   const key = path.slice(path.lastIndexOf('.') + 1);
   // the right key in the wrong group is as likely as a slip of the finger
   const meant = similar(path, [...paths, ...groups]) ?? paths.find((one) => one.endsWith(`.${key}`));

@@ -19,6 +19,7 @@ const count = (min: number) => {
   const error = `a whole number, ${min} to 100000`;
   return z.int({ error }).min(min, { error }).max(100_000, { error }).optional();
 };
+const WEIGHT = 'a whole number, 1 to 100';
 const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
 const word = <const T extends readonly [string, ...string[]]>(words: T) =>
   z.enum(words, { error: `one of ${words.join(', ')}` });
@@ -39,6 +40,11 @@ const tokenSchema = z
         .array(word(MODES), { error: 'a list of modes' })
         .nonempty({ error: `one or more of ${MODES.join(', ')}` })
         .optional(),
+      pools: z
+        .array(text(/^[a-z0-9-]{1,32}$/, 'the name of a pool'), { error: 'a list of names of pools' })
+        .nonempty({ error: 'one or more names of pools, that without a name as default' })
+        .optional(),
+      weight: z.int({ error: WEIGHT }).min(1, { error: WEIGHT }).max(100, { error: WEIGHT }).optional(),
       admin: z.boolean({ error: 'true or false' }).optional(),
     },
     { error: (issue) => (issue.code === 'invalid_type' ? 'an object with name and secret' : undefined) },
@@ -125,7 +131,17 @@ function parsed(text: string): unknown {
 }
 
 /** Where a value can be no secret, not even one that somebody put into the wrong place. */
-const SHOWN = new Set(['maxVirtual', 'maxQueued', 'priority', 'maxPriority', 'modes', 'admin', 'name']);
+const SHOWN = new Set([
+  'maxVirtual',
+  'maxQueued',
+  'priority',
+  'maxPriority',
+  'modes',
+  'pools',
+  'weight',
+  'admin',
+  'name',
+]);
 
 function showAt(list: unknown, path: readonly PropertyKey[]): string {
   const value = path.reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), list);

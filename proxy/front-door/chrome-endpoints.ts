@@ -78,8 +78,8 @@ export class ChromeEndpoints {
   /** The virtual browser that a call is about, opened where it is not there yet. */
   async #named({ guest, name }: Call): Promise<NamedBrowser> {
     mustAllowMode(guest, 'shared');
-    const { tenant, quota = {}, priority } = guest;
-    const browser = await this.#mux.named({ tenant, quota, priority }, name);
+    const { tenant, quota = {}, priority, weight = 1 } = guest;
+    const browser = await this.#mux.named({ tenant, quota, priority, weight }, name);
     if (!this.#access.knows(tenant)) turnAway(this.#mux, tenant);
     return browser;
   }

@@ -1,12 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
-import { allowedPriority, mustAllowMode, type Allowance } from '../auth/allowance.js';
+import { allowedPool, allowedPriority, mustAllowMode, type Allowance } from '../auth/allowance.js';
 import type { Mode } from '../config.js';
+import { DEFAULT_POOL, isPoolName } from '../config/pools.js';
 
 /** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
 export type UpgradeParameters = Pick<
   Admission,
-  'initialPage' | 'proxyServer' | 'proxyBypassList' | 'queueTimeout' | 'timeout' | 'priority' | 'labels'
+  | 'initialPage'
+  | 'proxyServer'
+  | 'proxyBypassList'
+  | 'queueTimeout'
+  | 'timeout'
+  | 'priority'
+  | 'affinity'
+  | 'pool'
+  | 'labels'
 >;
 
 /** Reads a parameter's text, or throws with what it may be. */
@@ -15,6 +24,7 @@ type Reader<T> = (name: string, text: string) => T;
 const LONGEST_WAIT = 24 * 60 * 60 * 1000;
 const MOST_LABELS = 16;
 const LONGEST_LABEL = 256;
+const LONGEST_AFFINITY = 256;
 
 const boolean: Reader<boolean> = (name, text) => {
   if (text === 'true' || text === '1') return true;
@@ -52,6 +62,16 @@ const text: Reader<string> = (name, value) => {
   throw bad(name, value, 'a text of 1 to 4096 characters');
 };
 
+const affinity: Reader<string> = (name, value) => {
+  if (value !== '' && value.length <= LONGEST_AFFINITY) return value;
+  throw bad(name, value, `a text of 1 to ${LONGEST_AFFINITY} characters`);
+};
+
+const pool: Reader<string> = (name, value) => {
+  if (isPoolName(value)) return value;
+  throw bad(name, value, `the name of a pool: 1 to 32 lower-case letters, digits and dashes`);
+};
+
 /** Promised for later: better refused than ignored by a client that counts on it. */
 const later = (only: string): Reader<void> => {
   return (name, value) => {
@@ -84,6 +104,9 @@ export function readParameters(
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
   const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
+  const near = read('affinity', affinity);
+  const wanted = read('pool', pool);
+  const from = allowance ? allowedPool(allowance, wanted) : wanted === DEFAULT_POOL ? undefined : wanted;
   return {
     initialPage: read('initialPage', boolean) ?? true,
     priority: allowance ? allowedPriority(allowance, asked) : (asked ?? 'normal'),
@@ -92,6 +115,8 @@ export function readParameters(
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(queueTimeout !== undefined && { queueTimeout }),
     ...(timeout !== undefined && { timeout }),
+    ...(near !== undefined && { affinity: near }),
+    ...(from !== undefined && { pool: from }),
   };
 }
 

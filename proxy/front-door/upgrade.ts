@@ -78,6 +78,7 @@ export class UpgradeHandler {
     return {
       tenant: guest.tenant,
       ...(guest.quota && { quota: guest.quota }),
+      ...(guest.weight !== undefined && { weight: guest.weight }),
       path: addressOf(path, name),
       ...readParameters(query, request.headers, guest, this.#options.limits.lifetime),
       urlPath: path,

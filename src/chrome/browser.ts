@@ -9,27 +9,30 @@ import { WebSocketTransport } from './websocket-transport.js';
 /** Longest time from start to the first answer, ms: a cold disk and a busy machine included. */
 const ANSWER_DEADLINE = 30_000;
 
-/** One real Chrome, launched or remote, with its connection. */
+/** One real Chrome, launched or remote, with the connection by which it was reached first. */
 export class ChromeBrowser {
   readonly connection: Connection;
   readonly version: Protocol.Browser.GetVersionResponse;
+  /** The `ws(s)://` URL of a remote one, which names that very Chrome; undefined for a launched one. */
+  readonly url: string | undefined;
   readonly #process: ChromeProcess | undefined;
 
   private constructor(
     connection: Connection,
     version: Protocol.Browser.GetVersionResponse,
-    process: ChromeProcess | undefined,
+    { process, url }: { process?: ChromeProcess; url?: string },
   ) {
     this.connection = connection;
     this.version = version;
     this.#process = process;
+    this.url = url;
   }
 
   /** Starts a Chrome and waits for its first answer; `onLost` comes once, when the connection ends for any reason. */
   static async launch(options: LaunchOptions, onLost: (reason: string) => void): Promise<ChromeBrowser> {
     const process = await ChromeProcess.launch(options);
     try {
-      return await ChromeBrowser.#open(new PipeTransport(process.input, process.output), process, onLost);
+      return await ChromeBrowser.#open(new PipeTransport(process.input, process.output), { process }, onLost);
     } catch (cause) {
       await process.destroy();
       const said = process.stderrTail().trim();
@@ -41,12 +44,20 @@ export class ChromeBrowser {
   /** Connects to a Chrome that runs elsewhere: `ws(s)://…` directly, `http(s)://…` by its `/json/version`. */
   static async connect(endpoint: string, onLost: (reason: string) => void): Promise<ChromeBrowser> {
     const url = endpoint.startsWith('http') ? await discover(endpoint) : endpoint;
-    return ChromeBrowser.#open(await WebSocketTransport.connect(url, ANSWER_DEADLINE), undefined, onLost);
+    return ChromeBrowser.#open(await WebSocketTransport.connect(url, ANSWER_DEADLINE), { url }, onLost);
+  }
+
+  /** Opens one more connection to a remote Chrome; rejects with LAUNCH_FAILED when it is not there any more. */
+  async connectAgain(onLost: (reason: string) => void): Promise<Connection> {
+    if (this.url === undefined)
+      throw new CdpmuxError('LAUNCH_FAILED', 'A launched Chrome has its pipe only.');
+    const transport = await WebSocketTransport.connect(this.url, ANSWER_DEADLINE);
+    return new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });
   }
 
   static async #open(
     transport: Transport,
-    process: ChromeProcess | undefined,
+    origin: { process?: ChromeProcess; url?: string },
     onLost: (reason: string) => void,
   ): Promise<ChromeBrowser> {
     const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });
@@ -55,7 +66,7 @@ export class ChromeBrowser {
       return new ChromeBrowser(
         connection,
         await connection.request('Browser.getVersion', undefined, ''),
-        process,
+        origin,
       );
     } catch (error) {
       connection.close();
@@ -69,7 +80,7 @@ export class ChromeBrowser {
     return this.#process?.pid;
   }
 
-  /** Closes the connection, and with it a launched Chrome, whose processes and profile are gone afterwards. */
+  /** Closes the first connection, and with it a launched Chrome, whose processes and profile are gone afterwards. */
   async close(deadline: number): Promise<void> {
     this.connection.close();
     await this.#process?.close(deadline);

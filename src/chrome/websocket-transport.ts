@@ -1,10 +1,12 @@
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import type { Duplex } from 'node:stream';
 import { CdpmuxError } from '../errors.js';
 import type { Transport, TransportHandlers } from './transport.js';
 
 /** Chrome never sends more than this in one message: over 256 MiB waiting to be read it drops answers. */
 const MAX_MESSAGE = 256 * 1024 * 1024;
+/** How long the other side may take to answer a close, ms; then the socket is dropped. */
+const CLOSE_TIMEOUT = 2_000;
 
 /** A remote Chrome's WebSocket. Never stops reading: Chrome drops answers that wait too long. */
 export class WebSocketTransport implements Transport {
@@ -22,12 +24,15 @@ export class WebSocketTransport implements Transport {
   /** Connects to a `ws://…/devtools/browser/<id>` URL; rejects with `LAUNCH_FAILED` after `timeout` ms. */
   static connect(url: string, timeout: number): Promise<WebSocketTransport> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, {
+      // The types don't know `closeTimeout` yet.
+      const options: ClientOptions & { closeTimeout: number } = {
         perMessageDeflate: false,
         maxPayload: MAX_MESSAGE,
         handshakeTimeout: timeout,
+        closeTimeout: CLOSE_TIMEOUT,
         skipUTF8Validation: true,
-      });
+      };
+      const socket = new WebSocket(url, options);
       let stream: Duplex | undefined;
       socket.once('upgrade', (response) => (stream = response.socket));
       socket.once('error', (cause) =>

@@ -5,8 +5,9 @@ import { CdpmuxError } from '../errors.js';
 import type { Factory, PoolOptions } from '../pool/options.js';
 import { Pool, type Lease, type Wish } from '../pool/pool.js';
 import type { Slot, Supply } from '../pool/slot.js';
+import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
-import type { MuxOptions, PoolSettings } from './options.js';
+import type { ConnectionSettings, MuxOptions, PoolSettings } from './options.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 
 /** The supply of Chromes that are launched here; those of remote ones are called as their URL. */
@@ -31,6 +32,8 @@ export interface BrowserPoolOptions {
   readonly mux: MuxOptions;
   readonly feed: EventFeed;
   readonly nextId: () => string;
+  readonly counts: ConnectionCounts;
+  readonly connections: () => ConnectionSettings;
 }
 
 /** One pool of real Chromes: launched ones of one kind, and remote ones. */
@@ -120,7 +123,8 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
 
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
-    const options = { id, exclusive: whole !== undefined };
+    const { counts, connections } = this.#options;
+    const options = { id, exclusive: whole !== undefined, counts, connections };
     return serveBrowser(source, options, (served, reason) => this.#pool.lost(served, reason));
   }
 

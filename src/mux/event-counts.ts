@@ -8,6 +8,5 @@ export function countEvents(feed: EventFeed, metrics: Metrics): void {
     else if (type === 'browser.launch-failed') metrics.countLaunchFailure();
     else if (type === 'browser.lost') metrics.countLost();
     else if (type === 'browser.recycled') metrics.countRecycled();
-    else if (type === 'browser.ready') metrics.countConnection();
   });
 }

@@ -59,7 +59,8 @@ export class Mux {
 
   constructor(options: MuxOptions) {
     this.#options = options;
-    this.#pools = new Pools(options, this.feed);
+    this.#metrics = new Metrics(() => this.#snapshot());
+    this.#pools = new Pools(options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
     this.#policy = {
@@ -67,7 +68,6 @@ export class Mux {
       directories,
       ...(onDownloadCanceled && { onDownloadCanceled }),
     };
-    this.#metrics = new Metrics(() => this.#snapshot());
     countEvents(this.feed, this.#metrics);
     this.#opener = new Opener({
       pools: this.#pools,
@@ -104,6 +104,7 @@ export class Mux {
   /** Gives a client its place; rejects with a `CdpmuxError` whose code says why there is none. */
   async admit(request: Admission): Promise<Seat> {
     this.#mustServe();
+    const askedAt = performance.now();
     const { path } = request;
     const virtual =
       path.kind === 'page'
@@ -114,6 +115,7 @@ export class Mux {
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
+    this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
     return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
   }
@@ -183,6 +185,8 @@ export class Mux {
       sessions: total(hosts, ({ sessionCount }) => sessionCount),
       pendingCommands: total(browsers, ({ pendingCount }) => pendingCount),
       waiting,
+      connections: hosts.length,
+      connectionReuse: this.#metrics.connections.reuseRatio,
     });
   }
 
@@ -338,7 +342,7 @@ export class Mux {
     const connections = this.connections();
     return {
       connectionsInUse: connections.filter((one) => one.virtualBrowsers > 0).length,
-      connectionsAvailable: total(this.#pools.all, ({ line }) => line.available),
+      connectionsAvailable: this.#pools.connectionsWithRoom,
       clients,
       virtualBrowsers,
       pendingCommands,

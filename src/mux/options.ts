@@ -36,6 +36,7 @@ export interface PoolSettings {
 
 /** The connections to each remote Chrome. */
 export interface ConnectionSettings {
+  /** Open at a time; those past their lifetime, which take nobody new, are not counted. */
   readonly maxPerBrowser: number;
   /** One that has had no client for so long is closed, ms; the last one stays. */
   readonly idleTimeout: number;

@@ -1,8 +1,9 @@
 import { CdpmuxError } from '../errors.js';
 import type { Slot } from '../pool/slot.js';
+import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
 import { BrowserPool } from './browser-pool.js';
-import type { MuxOptions } from './options.js';
+import type { ConnectionSettings, MuxOptions } from './options.js';
 import type { BrowserReport, ConnectionReport, QueueReport, WaitingReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
 import { priorities } from './types.js';
@@ -13,8 +14,11 @@ const LISTED = 1_000;
 /** The pool without a name, and those with one. */
 export class Pools {
   readonly #pools: ReadonlyMap<string, BrowserPool>;
+  #connections: ConnectionSettings;
 
-  constructor(options: MuxOptions, feed: EventFeed) {
+  constructor(options: MuxOptions, feed: EventFeed, counts: ConnectionCounts) {
+    this.#connections = options.connections;
+    const connections = (): ConnectionSettings => this.#connections;
     let last = 0;
     const nextId = (): string => `b${++last}`;
     const { chrome, browsers, pools } = options;
@@ -25,7 +29,7 @@ export class Pools {
     this.#pools = new Map(
       [...settings].map(([name, one]) => [
         name,
-        new BrowserPool({ name, settings: one, mux: options, feed, nextId }),
+        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections }),
       ]),
     );
   }
@@ -78,6 +82,18 @@ export class Pools {
     return this.browsers.flatMap((served) => served.connections());
   }
 
+  /** Connections that could take one more client. */
+  get connectionsWithRoom(): number {
+    const withRoom = this.all.flatMap(({ slots, capacity }) =>
+      slots.filter(({ state, resource, exclusive }) => {
+        const room = (exclusive ? 1 : capacity) - (resource?.virtuals.length ?? 0);
+        return state.kind === 'ready' && room > 0;
+      }),
+    );
+    const connections = withRoom.flatMap(({ resource }) => resource?.connections() ?? []);
+    return connections.filter(({ state }) => state === 'open').length;
+  }
+
   queue(tenant?: string): QueueReport {
     const lines = this.all.map(({ line }) => line);
     const waiting = this.all
@@ -95,7 +111,8 @@ export class Pools {
   }
 
   /** Named pools that are new or gone need a restart. */
-  reconfigure({ chrome, browsers, pools, queue }: MuxOptions): void {
+  reconfigure({ chrome, browsers, pools, queue, connections }: MuxOptions): void {
+    this.#connections = connections;
     for (const pool of this.all) {
       const settings =
         pool.name === '' ? { ...(chrome !== undefined && { chrome }), browsers } : pools[pool.name];

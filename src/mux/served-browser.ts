@@ -1,8 +1,14 @@
 import { ChromeBrowser } from '../chrome/browser.js';
+import type { Connection } from '../chrome/connection.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
 import type { LaunchOptions } from '../chrome/process.js';
+import { CdpmuxError } from '../errors.js';
+import type { ConnectionCounts } from '../telemetry/connection-counts.js';
+import { TraceLock } from '../virtual/trace-lock.js';
 import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import { VirtualHost } from '../virtual/virtual-host.js';
+import { ConnectionSet } from './connection-set.js';
+import type { ConnectionSettings } from './options.js';
 import type { ConnectionReport } from './reports.js';
 import type { ChromeVersion } from './types.js';
 
@@ -15,51 +21,52 @@ export type BrowserSource =
     }
   | { readonly kind: 'connect'; readonly url: string };
 
-/** What a Chrome is served as. */
+/** What a Chrome is served with. */
 export interface ServeOptions {
   /** Its own, for as long as cdpmux runs. */
   readonly id: string;
   /** For one virtual browser alone, which has all of it. */
   readonly exclusive: boolean;
+  /** Of a remote one's connections, as they are now; a launched Chrome has its pipe only. */
+  readonly connections: () => ConnectionSettings;
+  readonly counts: ConnectionCounts;
 }
 
 /** How long a Chrome that could not be used may take to end, ms. */
 const CLOSE_DEADLINE = 2_000;
 
-/** A Chrome with the virtual browsers that it serves. */
+/** A Chrome with the virtual browsers that it serves, over one connection or several. */
 export class ServedBrowser {
   readonly id: string;
-  readonly hosts: readonly VirtualHost[];
-  readonly #chrome: ChromeBrowser;
-  readonly #since = performance.now();
-
-  constructor(id: string, chrome: ChromeBrowser, host: VirtualHost) {
-    this.id = id;
-    this.#chrome = chrome;
-    this.hosts = [host];
-  }
-
-  /** What Chrome says of itself. */
-  get version(): ChromeVersion {
-    return this.#chrome.version;
-  }
-
+  readonly version: ChromeVersion;
   /** Of a launched one. */
-  get pid(): number | undefined {
-    return this.#chrome.pid;
+  readonly pid: number | undefined;
+  /** The WebSocket URL of a remote one. */
+  readonly endpoint: string | undefined;
+  readonly #chrome: ChromeBrowser;
+  readonly #set: ConnectionSet;
+
+  constructor(id: string, chrome: ChromeBrowser, set: ConnectionSet) {
+    this.id = id;
+    this.version = chrome.version;
+    this.pid = chrome.pid;
+    this.endpoint = chrome.url;
+    this.#chrome = chrome;
+    this.#set = set;
+  }
+
+  /** One for each connection. */
+  get hosts(): readonly VirtualHost[] {
+    return this.#set.connections.map(({ host }) => host);
   }
 
   get virtuals(): VirtualBrowser[] {
-    return this.hosts.flatMap(({ virtuals }) => [...virtuals]);
+    return this.hosts.flatMap((host) => [...host.virtuals]);
   }
 
-  /** Commands that it has not answered. */
+  /** Commands that Chrome has not answered yet. */
   get pendingCount(): number {
-    return this.#chrome.connection.pendingCount;
-  }
-
-  open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
-    return this.hosts[0]!.open(options);
+    return this.#set.connections.reduce((sum, { connection }) => sum + connection.pendingCount, 0);
   }
 
   /** The virtual browser that a target is in. */
@@ -71,59 +78,69 @@ export class ServedBrowser {
     return undefined;
   }
 
-  /** The id of the connection that a virtual browser is on. */
-  connectionOf(_virtual: VirtualBrowser): string {
-    return `${this.id}-1`;
+  /** The id of the connection that a virtual browser is on; '' when it has ended. */
+  connectionOf({ host }: VirtualBrowser): string {
+    return this.#set.connections.find((one) => one.host === host)?.id ?? '';
+  }
+
+  /** Opens a virtual browser, which stays on one connection. */
+  open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
+    return this.#set.openVirtual(options);
   }
 
   connections(): ConnectionReport[] {
-    const { virtuals } = this;
-    const { connection, pid } = this.#chrome;
-    return [
-      {
-        id: `${this.id}-1`,
-        browser: this.id,
-        transport: pid === undefined ? 'websocket' : 'pipe',
-        state: 'open',
-        virtualBrowsers: virtuals.length,
-        clients: virtuals.reduce((sum, { clients }) => sum + clients.size, 0),
-        pendingCommands: connection.pendingCount,
-        backlogBytes: connection.backlog,
-        ageMs: Math.round(performance.now() - this.#since),
-      },
-    ];
+    return this.#set.reports();
   }
 
-  close(deadline: number): Promise<void> {
-    return this.#chrome.close(deadline);
+  /** Closes its connections, and with them a launched Chrome, whose processes and profile are gone afterwards. */
+  async close(deadline: number): Promise<void> {
+    // A pipe's end needs Chrome's help, which the process's own end does not.
+    const closing = this.#set.close();
+    await this.#chrome.close(deadline);
+    await closing;
   }
 }
 
 /**
  * Launches or connects to a Chrome and makes it ready for virtual browsers. `onLost` comes at most once, after this
- * has resolved; by then all virtual browsers in it have ended.
+ * has resolved, with its last connection; by then all virtual browsers in it have ended.
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id }: ServeOptions,
+  { id, connections, counts }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
+  let chrome: ChromeBrowser | undefined;
   let served: ServedBrowser | undefined;
-  const onClose = (reason: string): void => {
-    if (!served) return;
-    for (const host of served.hosts) host.lost();
-    onLost(served, reason);
+  const tracing = new TraceLock();
+  const connect = async (onClose: (reason: string) => void): Promise<Connection> => {
+    if (chrome) return chrome.connectAgain(onClose);
+    chrome =
+      source.kind === 'launch'
+        ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose)
+        : await ChromeBrowser.connect(source.url, onClose);
+    return chrome.connection;
   };
-  const chrome =
-    source.kind === 'launch'
-      ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose)
-      : await ChromeBrowser.connect(source.url, onClose);
+  const startHost = (connection: Connection): Promise<VirtualHost> => {
+    const isShell = chrome?.version.product.startsWith('HeadlessChrome/') === true;
+    return VirtualHost.start(connection, isShell, tracing);
+  };
   try {
-    const isShell = chrome.version.product.startsWith('HeadlessChrome/');
-    served = new ServedBrowser(id, chrome, await VirtualHost.start(chrome.connection, isShell));
+    const set = await ConnectionSet.open({
+      browser: id,
+      transport: source.kind === 'launch' ? 'pipe' : 'websocket',
+      maker: { connect, startHost },
+      settings: connections,
+      counts,
+      onLost: (reason) => served && onLost(served, reason),
+    });
+    if (!chrome || set.connections.length === 0) {
+      throw new CdpmuxError('BROWSER_LOST', 'The browser was lost as soon as it was there.');
+    }
+    served = new ServedBrowser(id, chrome, set);
     return served;
   } catch (error) {
-    await chrome.close(CLOSE_DEADLINE);
+    await chrome?.close(CLOSE_DEADLINE);
     throw error;
   }
 }

@@ -129,6 +129,10 @@ export interface MuxStats {
   readonly sessions: number;
   readonly pendingCommands: number;
   readonly waiting: number;
+  /** To browsers. */
+  readonly connections: number;
+  /** Part of the clients since start, 0 to 1, whose connection to a browser was open before they came. */
+  readonly connectionReuse: number;
 }
 
 /** The part of the counts that one tenant may see: its own. */

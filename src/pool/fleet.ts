@@ -235,10 +235,17 @@ export class Fleet<R, W> {
   #launchMissing(): Slot<R>[] {
     const launched: Slot<R>[] = [];
     for (const from of this.#supplies) {
-      const shared = (): number =>
-        this.slots.filter((slot) => slot.from === from && slot.counts && !slot.exclusive && !isLeaving(slot))
-          .length;
-      while (shared() < from.supply.min && this.mayLaunch(from, 1)) launched.push(this.launch(from));
+      // Those that are leaving are replaced before they have gone.
+      const staying = (): Slot<R>[] =>
+        this.slots.filter((slot) => slot.from === from && slot.counts && slot.state.kind !== 'draining');
+      const { min, max } = from.supply;
+      while (
+        staying().filter(({ exclusive }) => !exclusive).length < min &&
+        staying().length < max &&
+        this.mayLaunch(from, 1)
+      ) {
+        launched.push(this.launch(from));
+      }
     }
     return launched;
   }
@@ -277,11 +284,6 @@ export function ready<R>({ state }: Slot<R>): Promise<R> {
   if (state.kind === 'launching') return state.ready;
   if ('resource' in state) return Promise.resolve(state.resource);
   return Promise.reject(new CdpmuxError('BROWSER_LOST', 'The browser was lost; connect again.'));
-}
-
-/** Whether it is on its way out, and a successor has to be counted for it. */
-function isLeaving<R>({ state }: Slot<R>): boolean {
-  return state.kind === 'draining';
 }
 
 function mustHave<R>(slot: Slot<R>, what: string): R {

@@ -83,12 +83,15 @@ export class Places<R, W> {
 
   #whole(whole: W): Slot<R> {
     const from = mustBeThere(this.#supplyFor(whole));
-    if (!this.#fleet.mayLaunch(from)) {
-      const room = mustBeThere(this.#held?.used === 0 ? this.#held : this.#idle(from));
+    const room = this.#fleet.mayLaunch(from)
+      ? undefined
+      : mustBeThere(this.#held?.used === 0 ? this.#held : this.#idle(from));
+    const slot = this.#fleet.launch(from, whole);
+    if (room) {
       this.#held = undefined;
       this.#fleet.drain(room, 'makes room for a client that wants a whole browser', 0);
     }
-    return this.#fleet.launch(from, whole);
+    return slot;
   }
 
   #loadOf(slot: Slot<R>): Load {

@@ -235,7 +235,7 @@ export class Pool<R, W = never> {
         .add(serve, { signal: waited.signal, waiter: { wish, priority, owner, weight, since } })
         .catch((error: unknown) => {
           arrived();
-          this.#hold();
+          this.#poke();
           reject(waited.signal.aborted ? (waited.signal.reason as Error) : (error as Error));
         });
       this.#hold();
@@ -299,8 +299,9 @@ export class Pool<R, W = never> {
 
   /** There may be room: whoever it is the turn of gets it. */
   #poke(): void {
-    if (this.#state === 'closing' || this.#line.length === 0) return;
+    if (this.#state === 'closing') return;
     this.#hold();
+    if (this.#line.length === 0) return;
     this.#queue.concurrency = Infinity;
     this.#keeper.grow();
   }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { ConnectionCounts } from './connection-counts.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 
@@ -23,7 +24,6 @@ const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 
 /** What only grows; plain numbers, because they are added to for every message. */
 interface Totals {
-  connections: number;
   commands: number;
   bytesUp: number;
   bytesDown: number;
@@ -37,11 +37,13 @@ interface Totals {
  * everything else is worked out when somebody scrapes.
  */
 export class Metrics {
+  /** Counted by those who open and close connections. */
+  readonly connections = new ConnectionCounts();
   readonly #registry = new Registry();
   readonly #pool = new PoolMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
-  readonly #totals: Totals = { connections: 0, commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
+  readonly #totals: Totals = { commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
   /** Each writes one metric at a scrape. */
   readonly #writers: ((now: MetricsSnapshot) => void)[] = [];
 
@@ -68,11 +70,6 @@ export class Metrics {
   countBytes(up: number, down: number): void {
     this.#totals.bytesUp += up;
     this.#totals.bytesDown += down;
-  }
-
-  /** One upstream connection was opened. */
-  countConnection(): void {
-    this.#totals.connections++;
   }
 
   /** One connection that a page asked for was denied by the egress policy. */
@@ -124,6 +121,11 @@ export class Metrics {
       'cdp_pool_connections_total',
       'Connections to browsers opened since start.',
     );
+    const ended = this.#counter(
+      'cdpmux_connections_ended_total',
+      'Connections to browsers that cdpmux closed, or that were lost, since start.',
+      ['how'],
+    );
     const commands = this.#counter('cdpmux_commands_total', 'Commands answered since start.');
     const bytes = this.#counter(
       'cdpmux_bytes_total',
@@ -135,9 +137,10 @@ export class Metrics {
       'Connections that the egress policy denied since start.',
     );
     this.#writers.push(() => {
-      for (const counter of [connections, commands, bytes, denied]) counter.reset();
+      for (const counter of [connections, ended, commands, bytes, denied]) counter.reset();
       denied.inc(totals.egressDenied);
-      connections.inc(totals.connections);
+      connections.inc(this.connections.opened);
+      for (const how of ['closed', 'lost'] as const) ended.inc({ how }, this.connections.ended(how));
       commands.inc(totals.commands);
       bytes.inc({ direction: 'up' }, totals.bytesUp);
       bytes.inc({ direction: 'down' }, totals.bytesDown);
@@ -155,6 +158,12 @@ export class Metrics {
       'Connections to browsers that could take one more client.',
       'connectionsAvailable',
     );
+    const reuse = new Gauge({
+      name: 'cdp_connection_reuse_ratio',
+      help: 'Part of the clients since start, 0 to 1, whose connection to a browser was open before they came.',
+      registers: [this.#registry],
+    });
+    this.#writers.push(() => reuse.set(this.connections.reuseRatio));
     this.#gauge('cdpmux_clients', 'Clients connected.', 'clients');
     this.#gauge(
       'cdpmux_virtual_browsers',

@@ -25,9 +25,12 @@ export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
   /** The headless shell, which differs from full Chrome in what it says, and in what it survives. */
   readonly isShell: boolean;
+  /** When its connection was there, by `performance.now`. */
+  readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
-  readonly tracing = new TraceLock();
+  /** Shared by all hosts of one Chrome, which has one tracing. */
+  readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
   readonly downloads = new DownloadWatch(this);
   readonly #contexts = new Map<string, ContextRecord>();
@@ -39,14 +42,19 @@ export class VirtualHost implements EventSink {
   readonly #windows = new Map<number, VirtualBrowser>();
   readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
 
-  private constructor(upstream: Upstream, isShell: boolean) {
+  private constructor(upstream: Upstream, isShell: boolean, tracing: TraceLock) {
     this.upstream = upstream;
     this.isShell = isShell;
+    this.tracing = tracing;
   }
 
   /** Sets up the shared discovery and the first pair of shared roots. */
-  static async start(upstream: Upstream, isShell: boolean): Promise<VirtualHost> {
-    const host = new VirtualHost(upstream, isShell);
+  static async start(
+    upstream: Upstream,
+    isShell: boolean,
+    tracing: TraceLock = new TraceLock(),
+  ): Promise<VirtualHost> {
+    const host = new VirtualHost(upstream, isShell, tracing);
     const discovery = await host.#attachRoot();
     upstream.route(discovery, host);
     // Every root of cdpmux's is a target of type browser: nobody's business.

@@ -1,0 +1,153 @@
+import type { Connection } from '../chrome/connection.js';
+import { CdpmuxError } from '../errors.js';
+import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
+import type { VirtualHost } from '../virtual/virtual-host.js';
+import type { ConnectionLoad } from './connection-policy.js';
+import type { ConnectionReport } from './reports.js';
+
+/** Where a connection is in its life; `retiring` takes nobody new, and is closed with its last virtual browser. */
+export type ConnectionState =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'retiring' }
+  | { readonly kind: 'closing' }
+  | { readonly kind: 'closed'; readonly reason: string };
+
+/** How a connection is made. */
+export interface ConnectionMaker {
+  connect(onClose: (reason: string) => void): Promise<Connection>;
+  startHost(connection: Connection): Promise<VirtualHost>;
+}
+
+/** Longest time from an open connection to roots that serve virtual browsers, ms: a slow link and a busy Chrome included. */
+const READY_DEADLINE = 30_000;
+
+/** One connection to a browser, with the virtual browsers that stay on it for all their life. */
+export class BrowserConnection {
+  readonly id: string;
+  readonly connection: Connection;
+  readonly host: VirtualHost;
+  readonly #openedAt = performance.now();
+  readonly #ended: Promise<void>;
+  #state: ConnectionState = { kind: 'open' };
+  /** Virtual browsers that are being opened on it. */
+  #opening = 0;
+  /** When it last had a virtual browser. */
+  #usedAt = performance.now();
+
+  private constructor(id: string, connection: Connection, host: VirtualHost, ended: Promise<void>) {
+    this.id = id;
+    this.connection = connection;
+    this.host = host;
+    this.#ended = ended;
+  }
+
+  /**
+   * Connects and makes the roots; rejects with what it failed of. `onEnd` comes once after this has resolved, when the
+   * connection is gone and all that was on it has ended; `lost` says that nobody had asked for it.
+   */
+  static async open(
+    id: string,
+    maker: ConnectionMaker,
+    onEnd: (one: BrowserConnection, lost: boolean, reason: string) => void,
+  ): Promise<BrowserConnection> {
+    let ended = (): void => undefined;
+    const whenEnded = new Promise<void>((resolve) => (ended = resolve));
+    let one: BrowserConnection | undefined;
+    let early: string | undefined;
+    const connection = await maker.connect((reason) => {
+      if (one) {
+        const lost = one.#onClosed(reason);
+        ended();
+        onEnd(one, lost, reason);
+      } else early = reason;
+    });
+    const late = setTimeout(() => connection.close(), READY_DEADLINE);
+    try {
+      const host = await maker.startHost(connection);
+      if (early !== undefined) throw new CdpmuxError('BROWSER_LOST', `The connection was lost: ${early}`);
+      one = new BrowserConnection(id, connection, host, whenEnded);
+      return one;
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === 'open';
+  }
+
+  get load(): ConnectionLoad {
+    return {
+      virtualBrowsers: this.host.virtuals.size + this.#opening,
+      pendingCommands: this.connection.pendingCount,
+      backlogBytes: this.connection.backlog,
+      ageMs: performance.now() - this.#openedAt,
+      idleMs: this.isInUse ? 0 : performance.now() - this.#usedAt,
+    };
+  }
+
+  get isInUse(): boolean {
+    return this.host.virtuals.size + this.#opening > 0;
+  }
+
+  /** Opens a virtual browser here; `onLeft` is called whenever one has gone or did not come about. */
+  async openVirtual(options: VirtualBrowserOptions, onLeft: () => void): Promise<VirtualBrowser> {
+    this.#opening++;
+    const left = (): void => {
+      this.#usedAt = performance.now();
+      onLeft();
+    };
+    const onEnd = (): void => {
+      options.onEnd();
+      left();
+    };
+    try {
+      return await this.host.open({ ...options, onEnd });
+    } finally {
+      this.#opening--;
+      left();
+    }
+  }
+
+  retire(): void {
+    if (this.isOpen) this.#state = { kind: 'retiring' };
+  }
+
+  /** Closes it and waits until it is gone; what is on it ends. */
+  close(): Promise<void> {
+    if (this.#state.kind === 'open' || this.#state.kind === 'retiring') {
+      this.#state = { kind: 'closing' };
+      this.connection.close();
+    }
+    return this.#ended;
+  }
+
+  report(browser: string, transport: ConnectionReport['transport']): ConnectionReport {
+    const { pendingCommands, backlogBytes, ageMs } = this.load;
+    return {
+      id: this.id,
+      browser,
+      transport,
+      state: this.isOpen ? 'open' : 'retiring',
+      virtualBrowsers: this.host.virtuals.size,
+      clients: [...this.host.virtuals].reduce((sum, { clients }) => sum + clients.size, 0),
+      pendingCommands,
+      backlogBytes,
+      ageMs: Math.round(ageMs),
+    };
+  }
+
+  #onClosed(reason: string): boolean {
+    const lost = this.isOpen || this.#state.kind === 'retiring';
+    this.#state = { kind: 'closed', reason };
+    this.host.lost();
+    return lost;
+  }
+}
