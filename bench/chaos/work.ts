@@ -65,7 +65,7 @@ const works: Record<ClientKind, (job: Job) => Promise<Seen>> = {
       const sum = await page.evaluate(`${unit} * 7`);
       const cookie = (await page.evaluate('document.cookie')) as string;
       const screenshot = Buffer.from(await page.screenshot());
-      const title: string = await page.evaluate('document.title');
+      const title = (await page.evaluate('document.title')) as string;
       await page.close();
       return { title, sum, cookie, screenshot };
     } finally {
