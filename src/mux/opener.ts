@@ -1,10 +1,12 @@
 import { CdpmuxError } from '../errors.js';
+import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { EgressGate } from '../virtual/egress.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { BrowserLease, WholeChrome } from './browser-pool.js';
 import type { Hooks } from './directory.js';
+import { exclusiveFlags } from './exclusive.js';
 import type { FileRoot } from './file-root.js';
 import type { OpenList } from './open-list.js';
 import type { MuxOptions } from './options.js';
@@ -58,11 +60,15 @@ export class Opener {
     const { tenant, quota = {} } = request;
     const pool = pools.get(request.pool ?? '');
     const onDenied = (): void => metrics.countEgressDenied();
-    const entry = quotas.enter(tenant, quota, pool.line.mustWait({ whole: isWhole(request) }));
+    const entry = quotas.enter(
+      tenant,
+      quota,
+      pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined }),
+    );
     const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
     let lease: BrowserLease;
     try {
-      lease = await pool.acquire(this.#wish(request, egress));
+      lease = await pool.acquire(await wishOf(request, egress));
     } catch (error) {
       entry.left();
       egress?.close();
@@ -93,19 +99,6 @@ export class Opener {
       release();
       throw error;
     }
-  }
-
-  #wish(request: OpenRequest, _egress: EgressGate | undefined) {
-    const { signal, queueTimeout, priority = 'normal', tenant, weight = 1, affinity } = request;
-    return {
-      signal,
-      timeout: queueTimeout,
-      priority: priorities.indexOf(priority),
-      owner: tenant.name,
-      weight,
-      affinity,
-      whole: isWhole(request),
-    };
   }
 
   #openOn(
@@ -145,9 +138,22 @@ interface Opening {
   readonly release: () => void;
 }
 
-function isWhole({ mode, launch }: OpenRequest): WholeChrome | undefined {
-  if (mode !== 'exclusive') return undefined;
-  return { flags: () => Promise.resolve(launch?.args ?? []) };
+async function wishOf(request: OpenRequest, egress: EgressGate | undefined): Promise<Wish<WholeChrome>> {
+  const { signal, queueTimeout, priority = 'normal', tenant, weight = 1, affinity } = request;
+  return {
+    signal,
+    timeout: queueTimeout,
+    priority: priorities.indexOf(priority),
+    owner: tenant.name,
+    weight,
+    affinity,
+    // Before its turn: what is wrong with the flags is no failed launch.
+    whole: isWhole(request) ? { flags: await exclusiveFlags(request, egress) } : undefined,
+  };
+}
+
+function isWhole({ mode }: OpenRequest): boolean {
+  return mode === 'exclusive';
 }
 
 /** The shorter of two times, of which 0 is none. */

@@ -1,4 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
+import type { Upstream } from '../cdp/upstream.js';
 import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
@@ -10,10 +11,12 @@ import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
 import { OwnSessions } from './own-sessions.js';
 import { RecentIds } from './recent-ids.js';
+import { rulesFor, type Rules } from './rules.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
+import { defaultContextOf } from './whole-chrome.js';
 
 /** How many frames and downloads are kept in mind for each virtual browser. */
 const REMEMBERED = 10_000;
@@ -81,6 +84,9 @@ export class VirtualBrowser {
   /** Set for strangers only: all others have Chrome's own trust. */
   readonly policy: OutgoingPolicy | undefined;
   readonly files: FileStore | undefined;
+  /** It has a whole Chrome and the machine's trust: all there is its own, and nothing that Chrome says is kept back. */
+  readonly unfiltered: boolean;
+  readonly rules: Rules;
   /** A stranger's sessions that asked for download events; taken off with the session. */
   readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
@@ -101,7 +107,9 @@ export class VirtualBrowser {
     this.policy = options.tenant.trust === 'local' ? undefined : (options.policy ?? strictPolicy);
     this.files = options.files;
     this.#options = options;
-    host.virtuals.add(this);
+    this.unfiltered = host.exclusive && !this.policy;
+    this.rules = rulesFor[!host.exclusive ? 'shared' : this.policy ? 'stranger' : 'local'];
+    host.enter(this);
     host.addContext(contextId, this, rootId);
   }
 
@@ -109,14 +117,15 @@ export class VirtualBrowser {
     const { upstream } = host;
     if (options.tenant.trust !== 'local') await host.downloads.start();
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
-    const params: Protocol.Target.CreateBrowserContextRequest = { disposeOnDetach: true };
     let virtual: VirtualBrowser | undefined;
     try {
-      const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
-      if (proxyServer !== undefined) params.proxyServer = proxyServer;
-      if (proxyBypassList !== undefined) params.proxyBypassList = proxyBypassList;
-      const { browserContextId } = await upstream.request('Target.createBrowserContext', params, sessionId);
-      virtual = new VirtualBrowser(host, options, sessionId, browserContextId);
+      const contextId = await (host.exclusive ? defaultContextOf : privateContext)(
+        upstream,
+        sessionId,
+        options,
+      );
+      virtual = new VirtualBrowser(host, options, sessionId, contextId);
+      if (host.exclusive) await host.learnAll();
       if (options.initialPage) await virtual.createPage('about:blank', false);
       virtual.#limitLifetime();
       return virtual;
@@ -262,4 +271,19 @@ export class VirtualBrowser {
   *#discoverers(): Generator<ClientSession> {
     for (const client of this.clients) yield* client.discoverers;
   }
+}
+
+/** Makes the context that a virtual browser of a shared Chrome has as its default one. */
+async function privateContext(
+  upstream: Upstream,
+  sessionId: string,
+  options: VirtualBrowserOptions,
+): Promise<string> {
+  const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
+  const params: Protocol.Target.CreateBrowserContextRequest = {
+    disposeOnDetach: true,
+    ...(proxyServer !== undefined && { proxyServer }),
+    ...(proxyBypassList !== undefined && { proxyBypassList }),
+  };
+  return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
 }

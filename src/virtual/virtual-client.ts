@@ -10,7 +10,7 @@ import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
 import { limitError } from './limits.js';
 import type { Countable } from './quota.js';
-import { ruleOf } from './rules.js';
+import type { Rules } from './rules.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
 /** The client's socket, as this layer sees it. */
@@ -90,12 +90,14 @@ export class VirtualClient implements ReplySink {
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
+  readonly #rules: Rules;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
     this.virtual = virtual;
     this.trace = trace;
     this.#link = link;
     this.#mostPending = virtual.limits.pending;
+    this.#rules = virtual.rules;
     this.browserRootId = prepared.rootId;
     const page = prepared.page;
     this.root = new ClientSession({
@@ -277,7 +279,7 @@ export class VirtualClient implements ReplySink {
       return;
     }
     const incoming = { frame: text, scan: scanner };
-    const rule = ruleOf(scanner.method, session);
+    const rule = this.#rules.of(scanner.method, session.isBrowser);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);
   }
