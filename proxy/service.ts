@@ -51,6 +51,8 @@ export class Service {
       limits,
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
+      onFault: (error) =>
+        log('error', 'a message could not be handled', { error: String((error as Error).stack) }),
     });
     const access = new Access(rulesOf(config), config.policy.trust);
     let door: FrontDoor | undefined;

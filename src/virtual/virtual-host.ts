@@ -30,8 +30,8 @@ export interface HostOptions {
 }
 
 /**
- * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target, session and
- * window is, from what passes, and holds the roots that all clients share.
+ * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target and session is,
+ * from what passes, and holds the roots that all clients share.
  */
 export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
@@ -50,8 +50,6 @@ export class VirtualHost implements EventSink {
   readonly #targets = new Map<string, TargetRecord>();
   /** Added by `addSession` when Chrome attaches, taken off by `removeSession`. */
   readonly #sessions = new Map<string, ClientSession>();
-  /** Learned from what `Browser.getWindowForTarget` answers. */
-  readonly #windows = new Map<number, VirtualBrowser>();
   readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
   /** Who has an exclusive Chrome, or had it. */
   #occupant: VirtualBrowser | undefined;
@@ -169,16 +167,6 @@ export class VirtualHost implements EventSink {
     return [...this.#targets.values()].filter(({ owner }) => owner === virtual);
   }
 
-  // Windows
-
-  addWindow(windowId: number, owner: VirtualBrowser): void {
-    this.#windows.set(windowId, owner);
-  }
-
-  ownsWindow(virtual: VirtualBrowser, windowId: unknown): boolean {
-    return typeof windowId === 'number' && this.#windows.get(windowId) === virtual;
-  }
-
   // Sessions
 
   session(sessionId: string): ClientSession | undefined {
@@ -219,8 +207,12 @@ export class VirtualHost implements EventSink {
       this.upstream.failSession(event.sessionId, sessionNotFound);
       return;
     }
-    this.removeSession(session);
-    session.parent?.emit('Target.detachedFromTarget', event);
+    try {
+      this.removeSession(session);
+      session.parent?.emit('Target.detachedFromTarget', event);
+    } catch (error) {
+      this.upstream.blame(error, session);
+    }
   }
 
   /** How many sessions of a virtual browser auto-attach by such roots. */
@@ -244,7 +236,6 @@ export class VirtualHost implements EventSink {
     this.downloads.forget(virtual);
     for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
     for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
-    for (const [id, owner] of this.#windows) if (owner === virtual) this.#windows.delete(id);
   }
 
   /** Events of the shared discovery. */
