@@ -3,6 +3,7 @@ import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
+import { SlotAudit, type AuditOptions, type AuditReport } from './audit.js';
 import type { ClientSession } from './client-session.js';
 import { DownloadWatch } from './download-watch.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
@@ -50,6 +51,7 @@ export class VirtualHost implements EventSink {
   readonly #targets = new Map<string, TargetRecord>();
   /** Added by `addSession` when Chrome attaches, taken off by `removeSession`. */
   readonly #sessions = new Map<string, ClientSession>();
+  readonly #audit = new SlotAudit(this);
   readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
   /** Who has an exclusive Chrome, or had it. */
   #occupant: VirtualBrowser | undefined;
@@ -110,6 +112,11 @@ export class VirtualHost implements EventSink {
     });
   }
 
+  /** Compares what is believed with what Chrome has, and mends what differed the last time, too; an exclusive one is closed after its client. */
+  audit(options: AuditOptions): Promise<AuditReport> {
+    return this.exclusive ? Promise.resolve({}) : this.#audit.run(options);
+  }
+
   /** The connection is gone, and all virtual browsers with it. */
   lost(): void {
     for (const virtual of [...this.virtuals])
@@ -138,6 +145,14 @@ export class VirtualHost implements EventSink {
     return virtual.unfiltered || this.#contexts.get(contextId)?.owner === virtual;
   }
 
+  ownerOfContext(contextId: string): VirtualBrowser | undefined {
+    return this.#contexts.get(contextId)?.owner;
+  }
+
+  contextIds(): string[] {
+    return [...this.#contexts.keys()];
+  }
+
   contextsOf(virtual: VirtualBrowser): string[] {
     return [...this.#contexts].filter(([, { owner }]) => owner === virtual).map(([id]) => id);
   }
@@ -154,6 +169,10 @@ export class VirtualHost implements EventSink {
     return info.browserContextId === undefined ? undefined : this.#contexts.get(info.browserContextId)?.owner;
   }
 
+  targetIds(): string[] {
+    return [...this.#targets.keys()];
+  }
+
   target(targetId: string): TargetRecord | undefined {
     return this.#targets.get(targetId);
   }
@@ -168,6 +187,10 @@ export class VirtualHost implements EventSink {
   }
 
   // Sessions
+
+  sessions(): ClientSession[] {
+    return [...this.#sessions.values()];
+  }
 
   session(sessionId: string): ClientSession | undefined {
     return this.#sessions.get(sessionId);
@@ -284,6 +307,14 @@ export class VirtualHost implements EventSink {
       if (session.targetId === targetId && session.waiting) return;
     }
     this.upstream.call('Target.closeTarget', { targetId }, owner.rootId);
+  }
+
+  /** Forgets a target that is gone although Chrome did not say so; its clients hear what they would have heard. */
+  forgetTarget(targetId: string): void {
+    for (const session of this.sessions()) {
+      if (session.targetId === targetId) this.onDetached({ sessionId: session.id, targetId });
+    }
+    this.#onDestroyed(targetId);
   }
 
   #announceSoon(record: TargetRecord): void {
