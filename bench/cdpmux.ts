@@ -12,17 +12,27 @@ const STOP_DEADLINE = 30_000;
 export interface RunningCdpmux {
   /** `ws://127.0.0.1:<port>/` */
   readonly wsUrl: string;
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
   readonly pid: number;
   close(): Promise<void>;
 }
 
-/** Starts the built command line with room for everybody in one Chrome; `cpuProfDir` has it write a CPU profile at its end. */
+/**
+ * Starts the built command line with room for everybody in one Chrome, unless `settings` say otherwise; `cpuProfDir` has it write a CPU
+ * profile at its end, `tmpDir` is where it makes profiles.
+ */
 export async function startCdpmux(
   executable: ChromeExecutable,
   {
     cpuProfDir,
     settings: more = [],
-  }: { readonly cpuProfDir?: string | undefined; readonly settings?: readonly string[] } = {},
+    tmpDir,
+  }: {
+    readonly cpuProfDir?: string | undefined;
+    readonly settings?: readonly string[];
+    readonly tmpDir?: string;
+  } = {},
 ): Promise<RunningCdpmux> {
   const main = join(projectRoot, 'dist/proxy/main.js');
   if (!existsSync(main)) throw new Error('cdpmux is not built: npm run build');
@@ -40,13 +50,18 @@ export async function startCdpmux(
       ...settings.flatMap((one) => ['--set', one]),
     ],
     // a terminal's Ctrl-C is for this process: it closes what it started, in order
-    { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...(tmpDir !== undefined && { TMPDIR: tmpDir }) },
+    },
   );
   const gone = new Promise<void>((resolve) =>
     child.once('exit', () => resolve()).once('error', () => resolve()),
   );
   const close = async (): Promise<void> => {
-    child.kill('SIGTERM');
+    // with SIGTERM it would wait for clients that are still there
+    child.kill('SIGINT');
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
     await gone;
     clearTimeout(late);
@@ -70,7 +85,7 @@ export async function startCdpmux(
       });
       child.stdout.once('data', () => clearTimeout(late));
     });
-    return { wsUrl, pid: child.pid ?? -1, close };
+    return { wsUrl, url: `http://${new URL(wsUrl).host}`, pid: child.pid ?? -1, close };
   } catch (error) {
     await close();
     throw error;

@@ -13,7 +13,7 @@ export interface Figure {
   readonly suite: string;
   readonly name: string;
   readonly unit: string;
-  /** Without cdpmux. */
+  /** Without cdpmux; NaN where there is nothing to compare. */
   readonly direct: number;
   readonly cdpmux: number;
   /** cdpmux by direct: the median over the rounds, and the quartles around it. */
@@ -115,7 +115,7 @@ function row(figure: Figure): string[] {
     digits(direct),
     digits(cdpmux),
     unit,
-    ratio.median.toFixed(3),
+    Number.isNaN(ratio.median) ? '' : ratio.median.toFixed(3),
     ratio.rounds > 1 ? `${ratio.low.toFixed(3)}..${ratio.high.toFixed(3)}` : '',
     String(ratio.rounds),
     target ? `${target.of === 'ratio' ? 'ratio' : unit} ${target.relation} ${target.value}` : '',
@@ -124,5 +124,6 @@ function row(figure: Figure): string[] {
 }
 
 function digits(value: number): string {
+  if (Number.isNaN(value)) return '';
   return value >= 1000 ? Math.round(value).toString() : Number(value.toPrecision(4)).toString();
 }

@@ -29,7 +29,7 @@ export async function pageTimes(url: string, count: number, besides?: string): P
     }),
   );
   try {
-    await Promise.all(connections.map((one) => VirtualHost.start(one, true)));
+    await Promise.all(connections.map((one) => VirtualHost.start(one, { isShell: true, exclusive: false })));
     const first = connections[0]!;
     const others = Array.from({ length: besides === undefined ? 0 : OTHERS }, async (_, nth) => {
       const connection = connections[nth % count]!;

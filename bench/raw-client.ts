@@ -9,6 +9,8 @@ const LARGE = 1e6;
 /** A client with as little of its own as can be: what it measures is what is behind its socket. */
 export class RawClient {
   readonly #socket: WebSocket;
+  /** Resolves with the code when the connection has ended. */
+  readonly ended: Promise<number>;
   /** Filled by `send`, emptied by the reply. */
   readonly #awaited = new Map<number, OnReply>();
   #lastId = 0;
@@ -18,6 +20,7 @@ export class RawClient {
     this.#socket = socket;
     socket.on('message', this.#onMessage);
     socket.on('close', this.#onClose);
+    this.ended = new Promise((resolve) => socket.once('close', resolve));
   }
 
   /** Opens a WebSocket to a browser. */

@@ -38,18 +38,28 @@ export class TruthTeller {
 
   /** Finds the Chrome that has its profile in that directory. */
   static async find(directory: string): Promise<TruthTeller> {
+    const [found] = await TruthTeller.all(directory);
+    if (!found) throw new Error(`no Chrome with a profile in ${directory} runs beneath this process`);
+    return found;
+  }
+
+  /** All Chromes that have their profiles in that directory. */
+  static async all(directory: string): Promise<TruthTeller[]> {
     const flag = `--user-data-dir=${await realpath(directory)}/`;
+    const found: TruthTeller[] = [];
     for (const pid of await processTree([process.pid])) {
       const line = await commandLine(pid);
       const at = line.indexOf(flag);
       if (at === -1 || line.includes('--type=')) continue;
-      const profile = line
-        .slice(at + '--user-data-dir='.length)
-        .split('\0', 1)
-        .join();
-      return new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid);
+      const [profile = ''] = line.slice(at + '--user-data-dir='.length).split('\0', 1);
+      found.push(new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid));
     }
-    throw new Error(`no Chrome with a profile in ${directory} runs beneath this process`);
+    return found;
+  }
+
+  /** One that listens at a URL. */
+  static async at(wsUrl: string, pid: number): Promise<TruthTeller> {
+    return new TruthTeller(await RawClient.connect(wsUrl), pid);
   }
 
   async version(): Promise<string> {
@@ -73,6 +83,25 @@ export class TruthTeller {
       targets: targetInfos.map(({ type, url }) => `${type} ${url}`),
       contexts: browserContextIds.length,
       renderers,
+    };
+  }
+
+  /** Makes what a virtual browser and one client of it take, with a first page or without; gives how to take it away. */
+  async makeRoom(page: boolean): Promise<() => Promise<void>> {
+    const client = this.#client;
+    const attach = (): Promise<{ sessionId: string }> => client.request('Target.attachToBrowserTarget');
+    const { sessionId } = await attach();
+    const { browserContextId } = await client.request<{ browserContextId: string }>(
+      'Target.createBrowserContext',
+      { disposeOnDetach: true },
+      sessionId,
+    );
+    if (page)
+      await client.request('Target.createTarget', { url: 'about:blank', browserContextId }, sessionId);
+    const seat = await attach();
+    return async () => {
+      await client.request('Target.detachFromTarget', seat);
+      await client.request('Target.detachFromTarget', { sessionId });
     };
   }
 

@@ -5,6 +5,8 @@ import { describe, expect, it } from '@jest/globals';
 import { encodeEvent } from '../src/cdp/encode.js';
 import { MessageScanner } from '../src/cdp/message-scanner.js';
 import { catalogue } from '../src/virtual/catalogue.js';
+import { entryFor, type CommandEntry, type Entry } from '../src/virtual/catalogue-entry.js';
+import { muxDomain } from '../src/virtual/mux-domain.js';
 import { isWatched } from '../src/virtual/client-session.js';
 
 interface Domain {
@@ -14,10 +16,11 @@ interface Domain {
 }
 
 const require = createRequire(import.meta.url);
-const domains = ['browser', 'js'].flatMap((name) => {
+const ofChrome = ['browser', 'js'].flatMap((name) => {
   const file = require.resolve(`devtools-protocol/json/${name}_protocol.json`);
   return (JSON.parse(readFileSync(file, 'utf8')) as { domains: Domain[] }).domains;
 });
+const domains: Domain[] = [...ofChrome, muxDomain];
 
 describe('the catalogue', () => {
   it('has every domain of the protocol, and no other', () => {
@@ -43,7 +46,7 @@ describe('the catalogue', () => {
 
   it('has every event looked at that is not simply passed on', () => {
     const scanner = new MessageScanner();
-    const unseen = domains.flatMap(({ domain, events = [] }) => {
+    const unseen = ofChrome.flatMap(({ domain, events = [] }) => {
       const entry = catalogue.get(domain);
       return events.flatMap(({ name }) => {
         const rule = entry?.eventExceptions[name] ?? entry?.events;
@@ -55,8 +58,53 @@ describe('the catalogue', () => {
     expect(unseen).toEqual([]);
   });
 
+  it('says of all that is refused or locked what it is in an exclusive Chrome', () => {
+    const unsaid = entries().filter(
+      ([, { kind, exclusive }]) =>
+        (kind === 'refuse' && !(exclusive?.local && exclusive.stranger)) ||
+        (kind === 'lock' && !exclusive?.local),
+    );
+    expect(unsaid.map(([name]) => name)).toEqual([]);
+  });
+
+  it('refuses nothing and locks nothing for who has a Chrome and its machine', () => {
+    const kept = entries().filter(([, entry]) => ['refuse', 'lock'].includes(entryFor(entry, 'local').kind));
+    expect(kept.map(([name]) => name)).toEqual([]);
+  });
+
+  it('keeps from strangers in a Chrome of their own what reaches the machine', () => {
+    const kept = entries().filter(([, entry]) => entryFor(entry, 'stranger').kind === 'refuse');
+    expect([...new Set(kept.map(([name]) => name))].sort()).toEqual([
+      'Browser.executeBrowserCommand',
+      'Browser.getBrowserCommandLine',
+      'Cast.*',
+      'Extensions.*',
+      'Memory.getBrowserSamplingProfile',
+      'PWA.*',
+      'Target.exposeDevToolsProtocol',
+      'Target.getDevToolsTarget',
+      'Target.openDevTools',
+      'Target.sendMessageToTarget',
+      'Target.setRemoteLocations',
+      'Tethering.*',
+    ]);
+  });
+
   it('is what docs/protocol.md shows', () => {
     const { status, stderr } = spawnSync(process.execPath, ['scripts/protocol-doc.mjs', '--check']);
     expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' });
   });
 });
+
+/** All entries of commands and events, with their names. */
+function entries(): [name: string, entry: Entry][] {
+  const levelsOf = (name: string, { root, session }: CommandEntry): [string, Entry][] => [
+    [name, root],
+    [name, session],
+  ];
+  return [...catalogue].flatMap(([domain, { commands, others, events, eventExceptions }]) => [
+    ...Object.entries(commands).flatMap(([name, entry]) => levelsOf(`${domain}.${name}`, entry)),
+    ...(others ? levelsOf(`${domain}.*`, others) : []),
+    ...[events, ...Object.values(eventExceptions)].map((entry): [string, Entry] => [`${domain}.*`, entry]),
+  ]);
+}

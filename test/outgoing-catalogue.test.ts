@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 // first: the others and it import each other
-import { entryOf } from '../src/virtual/rules.js';
+import { rulesFor } from '../src/virtual/rules.js';
+import type { Audience } from '../src/virtual/catalogue-entry.js';
 
 /** What of the protocol's JSON this needs. */
 interface Parameter {
@@ -75,14 +76,13 @@ const harmless: Record<string, string> = {
 };
 
 /** Those that are looked at, or that nobody may use: at the root and in sessions of targets. */
-const looked = (method: string): boolean => {
-  const { root, session } = entryOf(method);
-  return root.rule !== undefined && session.rule !== undefined;
-};
+const looked = (method: string, audience: Audience): boolean =>
+  [true, false].every((isBrowser) => rulesFor[audience].of(method, isBrowser) !== undefined);
 
 describe('commands that name URLs, files or paths', () => {
-  it('are looked at, or have been judged harmless', () => {
-    expect(withUrlsOrPaths().filter((method) => !looked(method) && !(method in harmless))).toEqual([]);
+  it.each(['shared', 'stranger'] as const)('are looked at, or have been judged harmless: %s', (audience) => {
+    const unseen = withUrlsOrPaths().filter((method) => !looked(method, audience) && !(method in harmless));
+    expect(unseen).toEqual([]);
   });
 
   it('are judged only where the protocol has them', () => {

@@ -64,7 +64,8 @@ describe('the parameters of an upgrade', () => {
     ['affinity', 'x'.repeat(257), 'a text of 1 to 256 characters'],
     ['pool', 'PDF', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
     ['pool', '', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
-    ['mode', 'exclusive', 'shared: anything else is not available yet'],
+    ['mode', 'private', 'shared or exclusive'],
+    ['launch', '{"args":["--lang=de"]}', 'nothing without mode=exclusive'],
     ['keepAlive', '1000', '0: anything else is not available yet'],
     ['label.a b', 'x', 'label.<k> with letters, digits, dots and dashes'],
     ['label.a', 'x'.repeat(257), 'a text of at most 256 characters'],
@@ -78,6 +79,55 @@ describe('the parameters of an upgrade', () => {
     );
     if (parameter.includes(' ')) return;
     expect(refusal('', { [`x-cdpmux-${parameter.toLowerCase()}`]: value })).toMatchObject(expected);
+  });
+
+  it('ask for a Chrome of one’s own, with flags', () => {
+    const launch = JSON.stringify({
+      args: ['--lang=de', '--mute-audio', '--proxy-server=http://p:1', '--window-size=100,200'],
+    });
+    const query = new URLSearchParams([
+      ['mode', 'exclusive'],
+      ['launch', launch],
+      ['proxyBypassList', '*.a'],
+    ]);
+    expect(readParameters(query.toString(), {})).toEqual({
+      initialPage: true,
+      priority: 'normal',
+      labels: {},
+      mode: 'exclusive',
+      launch: { args: ['--lang=de', '--window-size=100,200', '--accept-lang=de'] },
+      proxyServer: 'http://p:1',
+      proxyBypassList: '*.a',
+    });
+    expect(readParameters('mode=shared&launch=%7B%7D', {})).toEqual({
+      initialPage: true,
+      priority: 'normal',
+      labels: {},
+      mode: 'shared',
+    });
+  });
+
+  it.each([
+    ['{"args":["--lang=de"]', 'it takes {"args":["--flag", "--flag=value", …]} and nothing else'],
+    ['{"args":"--lang=de"}', 'it takes {"args":["--flag", "--flag=value", …]} and nothing else'],
+    ['{"headless":false}', 'it takes {"args":["--flag", "--flag=value", …]} and nothing else'],
+    ['["--lang=de"]', 'it takes {"args":["--flag", "--flag=value", …]} and nothing else'],
+    [
+      '{"args":["--no-sandbox"]}',
+      'the flag --no-sandbox, which is not taken: whether Chrome has its sandbox',
+    ],
+  ])('are refused with what launch takes: %s', (launch, words) => {
+    const given = refusal(`mode=exclusive&launch=${encodeURIComponent(launch)}`);
+    expect(given).toMatchObject({ code: 'BAD_PARAMETER', parameter: 'launch' });
+    expect(given['message']).toContain(words);
+  });
+
+  it('name one proxy only', () => {
+    const launch = encodeURIComponent('{"args":["--proxy-server=http://p:1"]}');
+    expect(refusal(`mode=exclusive&launch=${launch}&proxyServer=http://p:2`)).toMatchObject({
+      parameter: 'proxyServer',
+      range: 'nothing but "http://p:1", which launch says',
+    });
   });
 
   it('ask for no longer life than the one that is allowed', () => {

@@ -3,6 +3,7 @@ import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
 import { allowedPool, allowedPriority, mustAllowMode, type Allowance } from '../auth/allowance.js';
 import type { Mode } from '../config.js';
 import { DEFAULT_POOL, isPoolName } from '../config/pools.js';
+import { readLaunch } from './launch-parameter.js';
 
 /** What an upgrade's query (or its `x-cdpmux-…` headers) asks for. */
 export type UpgradeParameters = Pick<
@@ -16,6 +17,8 @@ export type UpgradeParameters = Pick<
   | 'affinity'
   | 'pool'
   | 'labels'
+  | 'mode'
+  | 'launch'
 >;
 
 /** Reads a parameter's text, or throws with what it may be. */
@@ -95,12 +98,20 @@ export function readParameters(
     const value = given.get(name.toLowerCase());
     return value === undefined ? undefined : reader(name, value);
   };
-  if (allowance) mustAllowMode(allowance, read('mode', mode) ?? 'shared');
-  read('mode', later('shared'));
+  const asks = read('mode', mode);
+  if (allowance) mustAllowMode(allowance, asks ?? 'shared');
   read('keepAlive', later('0'));
-  read('launch', later('{}'));
-  const proxyServer = read('proxyServer', text);
-  const proxyBypassList = read('proxyBypassList', text);
+  const launch = read('launch', (name, value) => {
+    if (asks !== 'exclusive' && value !== '{}') throw bad(name, value, 'nothing without mode=exclusive');
+    return readLaunch(value, allowance?.tenant.trust ?? 'local');
+  });
+  const once = (name: string, flag: string | undefined): string | undefined => {
+    const value = read(name, text);
+    if (value === undefined || flag === undefined || value === flag) return value ?? flag;
+    throw bad(name, value, `nothing but ${JSON.stringify(flag)}, which launch says`);
+  };
+  const proxyServer = once('proxyServer', launch?.proxyServer);
+  const proxyBypassList = once('proxyBypassList', launch?.proxyBypassList);
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
   const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
@@ -111,6 +122,8 @@ export function readParameters(
     initialPage: read('initialPage', boolean) ?? true,
     priority: allowance ? allowedPriority(allowance, asked) : (asked ?? 'normal'),
     labels: readLabels(given),
+    ...(asks !== undefined && { mode: asks }),
+    ...(asks === 'exclusive' && launch && { launch: { args: launch.args } }),
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(queueTimeout !== undefined && { queueTimeout }),

@@ -96,8 +96,9 @@ export class Connection implements Upstream {
   request<M extends Method>(method: M, params: Params<M>, sessionId: string): Promise<Result<M>> {
     return new Promise((resolve, reject) => {
       this.call(method, params, sessionId, (error, result) => {
-        if (error) reject(new CdpmuxError('PROTOCOL', `${method}: ${error.message} (${error.code})`));
-        else resolve(result);
+        if (!error) resolve(result);
+        else if (error === browserLost) reject(new CdpmuxError('BROWSER_LOST', error.message));
+        else reject(new CdpmuxError('PROTOCOL', `${method}: ${error.message} (${error.code})`));
       });
     });
   }

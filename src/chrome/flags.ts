@@ -6,7 +6,7 @@ export interface FlagOptions {
   /** Whether /dev/shm is too small for the pages' shared memory (a container's default is 64 MB). */
   readonly smallShm: boolean;
   readonly userDataDir: string;
-  /** Appended last; where Chrome takes a flag once, the last one counts. Features are merged. */
+  /** Appended last; where Chrome takes a flag once, the last one counts. Lists of features are joined. */
   readonly extra: readonly string[];
 }
 
@@ -65,27 +65,54 @@ const DISABLED_FEATURES = [
   'AcceptCHFrame',
 ];
 
+/** What of ours gives way to another flag, which it would make pointless. */
+const GIVES_WAY: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    '--disable-extensions',
+    ['--load-extension', '--disable-extensions-except', '--enable-unsafe-extension-debugging'],
+  ],
+  ['--disable-gpu', ['--enable-gpu']],
+]);
+
+/** Flags of which Chrome takes one: a second one would undo the first, also ours. */
+const LISTS = new Map([
+  ['--disable-features', ','],
+  ['--enable-features', ','],
+  ['--disable-blink-features', ','],
+  ['--enable-blink-features', ','],
+  ['--blink-settings', ','],
+  ['--js-flags', ' '],
+]);
+
 /** The command line (without the program) of a Chrome that serves many clients over its pipe. */
 export function chromeFlags(options: FlagOptions): string[] {
-  const { flags, features } = splitFeatures(options.extra);
+  const names = new Set(options.extra.map(nameOf));
+  const givesWay = (flag: string): boolean => GIVES_WAY.get(flag)?.some((name) => names.has(name)) === true;
   return [
-    ...ALWAYS,
+    ...ALWAYS.filter((flag) => !givesWay(flag)),
     // the shell has no other mode; full Chrome knows `new` only, and older versions need to be told
     options.kind === 'chrome' ? '--headless=new' : '--headless',
     ...(options.noSandbox ? ['--no-sandbox'] : []),
     ...(options.smallShm ? ['--disable-dev-shm-usage'] : []),
-    `--disable-features=${[...DISABLED_FEATURES, ...features].join(',')}`,
     `--user-data-dir=${options.userDataDir}`,
-    ...flags,
+    ...joined([`--disable-features=${DISABLED_FEATURES.join(',')}`, ...options.extra]),
   ];
 }
 
-/** Chrome takes `--disable-features` once: a second one would bring back what ours switches off. */
-function splitFeatures(extra: readonly string[]): { flags: string[]; features: string[] } {
-  const flag = '--disable-features=';
-  const features = extra
-    .filter((one) => one.startsWith(flag))
-    .flatMap((one) => one.slice(flag.length).split(','))
-    .filter((name) => name !== '');
-  return { flags: extra.filter((one) => !one.startsWith(flag)), features };
+/** Flags with those that are lists made one. */
+function joined(flags: readonly string[]): string[] {
+  const values = new Map<string, string[]>();
+  const others: string[] = [];
+  for (const flag of flags) {
+    const name = nameOf(flag);
+    const value = flag.slice(name.length + 1);
+    if (!LISTS.has(name)) others.push(flag);
+    else if (value !== '') values.set(name, [...(values.get(name) ?? []), value]);
+  }
+  return [...[...values].map(([name, list]) => `${name}=${list.join(LISTS.get(name))}`), ...others];
+}
+
+function nameOf(flag: string): string {
+  const [name = flag] = flag.split('=', 1);
+  return name;
 }

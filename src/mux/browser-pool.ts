@@ -17,8 +17,8 @@ const TARGETS_A_PLACE = 4;
 
 /** What one asks for who wants a whole Chrome. */
 export interface WholeChrome {
-  /** Further flags of its command line; asked for when it is launched. */
-  readonly flags: () => Promise<readonly string[]>;
+  /** Further flags of its command line. */
+  readonly flags: readonly string[];
 }
 
 /** A place in one of the Chromes. */
@@ -149,7 +149,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
         extraFlags: [
           ...(egress?.chromeFlags ?? []),
           ...this.#settings.browsers.flags,
-          ...((await whole?.flags()) ?? []),
+          ...(whole?.flags ?? []),
         ],
         tmpDir,
         noSandbox: noSandbox ?? (await needsNoSandbox()),

@@ -1,10 +1,13 @@
 import { CdpmuxError } from '../errors.js';
+import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { EgressGate } from '../virtual/egress.js';
+import type { About } from '../virtual/mux-domain.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { BrowserLease, WholeChrome } from './browser-pool.js';
 import type { Hooks } from './directory.js';
+import { exclusiveFlags } from './exclusive.js';
 import type { FileRoot } from './file-root.js';
 import type { OpenList } from './open-list.js';
 import type { MuxOptions } from './options.js';
@@ -58,11 +61,15 @@ export class Opener {
     const { tenant, quota = {} } = request;
     const pool = pools.get(request.pool ?? '');
     const onDenied = (): void => metrics.countEgressDenied();
-    const entry = quotas.enter(tenant, quota, pool.line.mustWait({ whole: isWhole(request) }));
+    const entry = quotas.enter(
+      tenant,
+      quota,
+      pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined }),
+    );
     const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
     let lease: BrowserLease;
     try {
-      lease = await pool.acquire(this.#wish(request, egress));
+      lease = await pool.acquire(await wishOf(request, egress));
     } catch (error) {
       entry.left();
       egress?.close();
@@ -76,8 +83,9 @@ export class Opener {
       entry.left();
     };
     try {
-      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release });
       const { mode = 'shared', labels = {} } = request;
+      const about = this.#about(lease, pool.name, { mode, labels });
+      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release, about });
       const since = performance.now();
       this.#around.open.add({
         virtual,
@@ -95,22 +103,15 @@ export class Opener {
     }
   }
 
-  #wish(request: OpenRequest, _egress: EgressGate | undefined) {
-    const { signal, queueTimeout, priority = 'normal', tenant, weight = 1, affinity } = request;
-    return {
-      signal,
-      timeout: queueTimeout,
-      priority: priorities.indexOf(priority),
-      owner: tenant.name,
-      weight,
-      affinity,
-      whole: isWhole(request),
-    };
+  #about({ resource }: BrowserLease, pool: string, of: Pick<About, 'mode' | 'labels'>): About {
+    const { version } = this.#around.options();
+    const { product } = resource.version;
+    return { ...of, version, product, browserId: resource.id, pool: pool === '' ? 'default' : pool };
   }
 
   #openOn(
     { resource }: BrowserLease,
-    { id, hooks, request, egress, release }: Opening,
+    { id, hooks, request, egress, release, about }: Opening,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
     const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
@@ -125,6 +126,7 @@ export class Opener {
       ...(proxyBypassList !== undefined && { proxyBypassList }),
       ...(egress && { egress }),
       policy: this.#around.policy,
+      about,
       ...(files && { files: files.store(outgoing.limits) }),
       onEnd: () => {
         this.#around.open.remove(id);
@@ -143,11 +145,25 @@ interface Opening {
   readonly request: OpenRequest;
   readonly egress: EgressGate | undefined;
   readonly release: () => void;
+  readonly about: About;
 }
 
-function isWhole({ mode, launch }: OpenRequest): WholeChrome | undefined {
-  if (mode !== 'exclusive') return undefined;
-  return { flags: () => Promise.resolve(launch?.args ?? []) };
+async function wishOf(request: OpenRequest, egress: EgressGate | undefined): Promise<Wish<WholeChrome>> {
+  const { signal, queueTimeout, priority = 'normal', tenant, weight = 1, affinity } = request;
+  return {
+    signal,
+    timeout: queueTimeout,
+    priority: priorities.indexOf(priority),
+    owner: tenant.name,
+    weight,
+    affinity,
+    // Before its turn: what is wrong with the flags is no failed launch.
+    whole: isWhole(request) ? { flags: await exclusiveFlags(request, egress) } : undefined,
+  };
+}
+
+function isWhole({ mode }: OpenRequest): boolean {
+  return mode === 'exclusive';
 }
 
 /** The shorter of two times, of which 0 is none. */

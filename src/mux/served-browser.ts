@@ -107,7 +107,7 @@ export class ServedBrowser {
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id, connections, counts }: ServeOptions,
+  { id, exclusive, connections, counts }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
   let chrome: ChromeBrowser | undefined;
@@ -123,7 +123,7 @@ export async function serveBrowser(
   };
   const startHost = (connection: Connection): Promise<VirtualHost> => {
     const isShell = chrome?.version.product.startsWith('HeadlessChrome/') === true;
-    return VirtualHost.start(connection, isShell, tracing);
+    return VirtualHost.start(connection, { isShell, exclusive, tracing });
   };
   try {
     const set = await ConnectionSet.open({

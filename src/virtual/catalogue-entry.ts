@@ -16,6 +16,25 @@ export interface Entry {
   readonly note: string;
   /** Undefined where the command goes on as it is. */
   readonly rule: Rule | undefined;
+  /** What it is in an exclusive Chrome; undefined where it is the same. */
+  readonly exclusive?: Exclusive;
+}
+
+/**
+ * What an entry is in a Chrome that one client has for itself: for those who have the machine's trust, and for strangers,
+ * from whom the machine is protected there, too. Where one is left out, it is as in a shared Chrome.
+ */
+export interface Exclusive {
+  readonly local?: Entry;
+  readonly stranger?: Entry;
+}
+
+/** For whom a rule is: everybody in a shared Chrome, or who has one for itself. */
+export type Audience = 'shared' | 'local' | 'stranger';
+
+/** What an entry is for an audience. */
+export function entryFor(entry: Entry, audience: Audience): Entry {
+  return (audience === 'shared' ? undefined : entry.exclusive?.[audience]) ?? entry;
 }
 
 /** A command's rules: at the root and in further sessions on the browser, and in sessions of targets. */
@@ -37,19 +56,25 @@ export interface DomainEntry {
 /** Goes on as it is. */
 export const pass: Entry = { kind: 'pass', note: '', rule: undefined };
 
-/** Names something that must be the virtual browser's own. */
-export function scope(note: string, rule: Rule): Entry {
-  return { kind: 'scope', note, rule };
+/** It would only reach the other virtual browsers of a shared Chrome: who has a Chrome for itself may. */
+export const free: Required<Exclusive> = { local: pass, stranger: pass };
+
+/** What protects the machine from strangers is the same in a Chrome of their own. */
+export const freeForLocal: Exclusive = { local: pass };
+
+/** Names something that must be the virtual browser's own: in an exclusive Chrome everything is. */
+export function scope(note: string, rule: Rule, exclusive?: Exclusive): Entry {
+  return { kind: 'scope', note, rule, ...(exclusive && { exclusive }) };
 }
 
 /** Answered by cdpmux. */
-export function answer(note: string, rule: Rule): Entry {
-  return { kind: 'answer', note, rule };
+export function answer(note: string, rule: Rule, exclusive?: Exclusive): Entry {
+  return { kind: 'answer', note, rule, ...(exclusive && { exclusive }) };
 }
 
 /** One virtual browser at a time. */
-export function lock(note: string, rule: Rule): Entry {
-  return { kind: 'lock', note, rule };
+export function lock(note: string, rule: Rule, exclusive: Exclusive): Entry {
+  return { kind: 'lock', note, rule, exclusive };
 }
 
 /** The same at both levels. */
@@ -65,4 +90,9 @@ export function levels(root: Entry, session: Entry): CommandEntry {
 /** An event that is scoped or filtered; see `events.ts`. */
 export function scoped(note: string): Entry {
   return { kind: 'scope', note, rule: undefined };
+}
+
+/** An event that cdpmux sends, and Chrome never. */
+export function answered(note: string): Entry {
+  return { kind: 'answer', note, rule: undefined };
 }

@@ -1,18 +1,23 @@
 import {
   everywhere,
+  free,
+  freeForLocal,
   levels,
   pass,
+  answered,
   scoped,
   type CommandEntry,
   type DomainEntry,
   type Entry,
+  type Exclusive,
 } from './catalogue-entry.js';
 import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
 import { emulationInFrames, networkCookies } from './rules-fatal.js';
-import { notFound, refuse } from './rules-refused.js';
+import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
+import { muxCommands } from './rules-mux.js';
 import { securityCommands } from './rules-security.js';
 import { storageCommands } from './rules-storage.js';
 import { emulationCommands, fetchCommands, memoryCommands, systemInfoCommands } from './rules-system.js';
@@ -39,20 +44,43 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     SystemInfo: each(systemInfoCommands),
     Memory: each(memoryCommands),
     Tracing: each(tracingCommands, pass, {
-      dataCollected: { kind: 'lock', note: "events of one's own pages", rule: undefined },
-      tracingComplete: { kind: 'lock', note: "of one's own trace", rule: undefined },
+      dataCollected: {
+        kind: 'lock',
+        note: "events of one's own pages",
+        rule: undefined,
+        exclusive: freeForLocal,
+      },
+      tracingComplete: {
+        kind: 'lock',
+        note: "of one's own trace",
+        rule: undefined,
+        exclusive: freeForLocal,
+      },
     }),
     IO: each(ioCommands),
+    Mux: each(muxCommands, answered('from cdpmux, to clients that have used a command of this domain')),
 
-    BluetoothEmulation: refused("the adapter is one for all; it can't be emulated for one alone."),
-    Cast: refused('it would reach devices in the network.'),
-    Extensions: refused('extensions act on everybody in it.'),
-    PWA: refused("it would act on the machine's own applications."),
-    Tethering: refused("it would open ports on Chrome's machine."),
+    BluetoothEmulation: refused("the adapter is one for all; it can't be emulated for one alone.", free),
+    Cast: refused(
+      'it would reach devices in the network.',
+      notForStrangers('it would reach devices in the network.'),
+    ),
+    Extensions: refused(
+      'extensions act on everybody in it.',
+      notForStrangers('extensions are read from paths of this machine, and may do what no page may.'),
+    ),
+    PWA: refused(
+      "it would act on the machine's own applications.",
+      notForStrangers("it would act on the machine's own applications."),
+    ),
+    Tethering: refused(
+      "it would open ports on Chrome's machine.",
+      notForStrangers("it would open ports on Chrome's machine."),
+    ),
 
     Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames }),
     DOM: ofTargets(domFiles),
-    Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }),
+    Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }, notFoundUnless(free)),
     Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
     Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
     Page: ofTargets({ navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
@@ -84,13 +112,13 @@ function each(
 }
 
 /** What is not listed passes in sessions of targets, and does not exist at the root. */
-function ofTargets(commands: Readonly<Record<string, CommandEntry>>): DomainEntry {
-  return { others: levels(notFound, pass), commands, events: pass, eventExceptions: {} };
+function ofTargets(commands: Readonly<Record<string, CommandEntry>>, root: Entry = notFound): DomainEntry {
+  return { others: levels(root, pass), commands, events: pass, eventExceptions: {} };
 }
 
 /** Nothing of it can be confined. */
-function refused(why: string): DomainEntry {
-  const entry = refuse(why);
+function refused(why: string, exclusive: Required<Exclusive>): DomainEntry {
+  const entry = refuse(why, exclusive);
   const events: Entry = { ...entry, note: 'never comes', rule: undefined };
   return { others: everywhere(entry), commands: {}, events, eventExceptions: {} };
 }

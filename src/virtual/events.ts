@@ -7,12 +7,13 @@ import type { ClientSession } from './client-session.js';
 /** What Chrome says in a client's session about targets, downloads and frames: kept in mind, and filtered. */
 export function handleEvent(session: ClientSession, message: Buffer, scan: MessageScanner): void {
   const method = scan.method(message);
-  if (method === 'Tracing.dataCollected') {
+  const { unfiltered } = session.client.virtual;
+  if (method === 'Tracing.dataCollected' && !unfiltered) {
     // Kept as it is; a session without a trace has lost it, and what comes late is nobody's.
     session.trace?.collect(message);
     return;
   }
-  const handler = handlers[method];
+  const handler = (unfiltered ? ofSessions : handlers)[method];
   if (handler === undefined) session.pass(message, scan);
   else if (handler(session, (JSON.parse(message.toString()) as { params: never }).params)) {
     session.pass(message, scan);
@@ -22,9 +23,13 @@ export function handleEvent(session: ClientSession, message: Buffer, scan: Messa
 /** Takes note of an event; true: the client gets it as it is. */
 type EventHandler = (session: ClientSession, params: never) => boolean;
 
-const handlers: Record<string, EventHandler> = {
+const ofSessions: Record<string, EventHandler> = {
   'Target.attachedToTarget': onAttached,
   'Target.detachedFromTarget': onDetached,
+};
+
+const handlers: Record<string, EventHandler> = {
+  ...ofSessions,
   'Page.frameAttached': onFrameAttached,
   'Browser.downloadWillBegin': onDownloadWillBegin,
   'Browser.downloadProgress': onDownloadProgress,
@@ -40,9 +45,9 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
     session.emit('Target.attachedToTarget', { ...event, targetInfo: virtual.browserTarget });
     return false;
   }
-  const owner = virtual.host.ownerOf(targetInfo);
-  const isForeign = targetInfo.browserContextId === undefined ? session.isBrowser : owner !== virtual;
-  if (isForeign) {
+  const isOwn = virtual.host.ownerOf(targetInfo) === virtual;
+  // Below a target Chrome attaches only to what belongs to it, if it says no context.
+  if (!isOwn && (targetInfo.browserContextId !== undefined || session.isBrowser)) {
     letGo(virtual.host.upstream, event.sessionId, session.id, event.waitingForDebugger);
     return false;
   }

@@ -2,32 +2,38 @@ import { CdpCode } from '../cdp/errors.js';
 import { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import { Discovery } from './discovery.js';
-import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
 import { limited, refuseOver, reserving } from './limited.js';
 import { forwardMasked, guarded, isIdLike, objectParams, type Rule, type Unchecked } from './rule.js';
-import { refuse } from './rules-refused.js';
+import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
 import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
 import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
-import { paramsOf, type Incoming } from './virtual-client.js';
+import { paramsOf, type Incoming, type Rewrite } from './virtual-client.js';
 
-const nested = refuse('messages inside messages escape its checks; attach with "flatten":true instead.');
-const flatOnly: Rule = (session, incoming) => nested.rule?.(session, incoming);
+const escapes = 'messages inside messages escape its checks; attach with "flatten":true instead.';
+const flatOnly = notAvailable(escapes);
 
-const attachToTarget: Rule = (session, incoming) => {
-  const { client } = session;
-  const params = objectParams(incoming);
-  const { targetId } = params;
-  if (targetId === client.virtual.id && session.isBrowser) {
-    const options = { method: 'Target.attachToBrowserTarget', rewrite: reserving('sessions') };
-    client.forwardChanged(session, incoming, {}, options);
-  } else if (client.virtual.owns(targetId)) {
-    if (params['flatten'] === true) client.forward(session, incoming, reserving('sessions'));
-    else flatOnly(session, incoming);
-  } else if (isIdLike(targetId)) {
-    forwardMasked(session, incoming, params, 'targetId', targetId);
-  } else client.forward(session, incoming);
-};
+/** What becomes of sessions whose messages are inside other messages. */
+type Nested = (session: ClientSession, incoming: Incoming, rewrite?: Rewrite) => void;
+const passNested: Nested = (session, incoming, rewrite) => session.client.forward(session, incoming, rewrite);
+
+const attachToTarget =
+  (nested: Nested): Rule =>
+  (session, incoming) => {
+    const { client } = session;
+    const params = objectParams(incoming);
+    const { targetId } = params;
+    if (targetId === client.virtual.id && session.isBrowser) {
+      const options = { method: 'Target.attachToBrowserTarget', rewrite: reserving('sessions') };
+      client.forwardChanged(session, incoming, {}, options);
+    } else if (client.virtual.owns(targetId)) {
+      if (params['flatten'] === true) client.forward(session, incoming, reserving('sessions'));
+      else nested(session, incoming, reserving('sessions'));
+    } else if (isIdLike(targetId)) {
+      forwardMasked(session, incoming, params, 'targetId', targetId);
+    } else client.forward(session, incoming);
+  };
 
 const attachToBrowserTarget: Rule = (session, incoming) => {
   session.client.forward(session, incoming, reserving('sessions'));
@@ -69,35 +75,37 @@ const setDiscoverTargets: Rule = (session, incoming) => {
   client.reply(session, incoming.scan.id, {});
 };
 
-const setAutoAttach: Rule = (session, incoming) => {
-  const { client, isBrowser } = session;
-  const { id } = incoming.scan;
-  const params = objectParams(incoming);
-  const { autoAttach, waitForDebuggerOnStart, flatten } = params;
-  const filter = filterOf(params, defaultFilter);
-  const isValid =
-    typeof autoAttach === 'boolean' &&
-    typeof waitForDebuggerOnStart === 'boolean' &&
-    (flatten === undefined || typeof flatten === 'boolean');
-  if (!isValid || !filter || (!autoAttach && isGiven(params)) || (isBrowser && flatten !== true)) {
-    letChromeRefuse(session, incoming);
-  } else if (autoAttach && flatten !== true) {
-    flatOnly(session, incoming);
-  } else if (!isBrowser) {
-    // Below a target Chrome attaches only to what belongs to it.
-    client.forward(session, incoming);
-  } else if (autoAttach) {
-    const { host, limits } = client.virtual;
-    const isFull =
-      !session.autoAttach &&
-      host.autoAttachCount(client.virtual) + client.virtual.rootsInMaking >= limits.autoAttach;
-    if (isFull) refuseOver(session, incoming, 'autoAttach', limits.autoAttach);
-    else startAutoAttach(session, id, filter, waitForDebuggerOnStart);
-  } else {
-    stopAutoAttach(session);
-    client.reply(session, id, {});
-  }
-};
+const setAutoAttach =
+  (nested: Nested): Rule =>
+  (session, incoming) => {
+    const { client, isBrowser } = session;
+    const { id } = incoming.scan;
+    const params = objectParams(incoming);
+    const { autoAttach, waitForDebuggerOnStart, flatten } = params;
+    const filter = filterOf(params, defaultFilter);
+    const isValid =
+      typeof autoAttach === 'boolean' &&
+      typeof waitForDebuggerOnStart === 'boolean' &&
+      (flatten === undefined || typeof flatten === 'boolean');
+    if (!isValid || !filter || (!autoAttach && isGiven(params)) || (isBrowser && flatten !== true)) {
+      letChromeRefuse(session, incoming);
+    } else if (autoAttach && flatten !== true) {
+      nested(session, incoming);
+    } else if (!isBrowser) {
+      // Below a target Chrome attaches only to what belongs to it.
+      client.forward(session, incoming);
+    } else if (autoAttach) {
+      const { host, limits } = client.virtual;
+      const isFull =
+        !session.autoAttach &&
+        host.autoAttachCount(client.virtual) + client.virtual.rootsInMaking >= limits.autoAttach;
+      if (isFull) refuseOver(session, incoming, 'autoAttach', limits.autoAttach);
+      else startAutoAttach(session, id, filter, waitForDebuggerOnStart);
+    } else {
+      stopAutoAttach(session);
+      client.reply(session, id, {});
+    }
+  };
 
 function startAutoAttach(session: ClientSession, id: number, filter: TargetFilter, wait: boolean): void {
   const { client } = session;
@@ -172,17 +180,27 @@ const runIfWaitingForDebugger: Rule = (session, incoming) => {
   }
 };
 
+const attach = (note: string, nested: Nested): Entry =>
+  scope(note, limited('sessions', attachToTarget(nested)));
+
 /** Sessions: who gets one, and what it is told of. */
 export const attachCommands: Record<string, CommandEntry> = {
-  attachToTarget: everywhere(scope('targetId; flat sessions only', limited('sessions', attachToTarget))),
+  attachToTarget: everywhere({
+    ...attach('targetId; flat sessions only', flatOnly),
+    exclusive: { local: attach('targetId', passNested) },
+  }),
   attachToBrowserTarget: everywhere(
     scope("a further root of one's own", limited('sessions', attachToBrowserTarget)),
   ),
   detachFromTarget: everywhere(scope('sessionId, targetId', detachFromTarget)),
   setDiscoverTargets: everywhere(scope('tells of own targets only', setDiscoverTargets)),
-  setAutoAttach: everywhere(scope('attaches to own targets only; flat sessions only', setAutoAttach)),
+  setAutoAttach: everywhere(
+    scope('attaches to own targets only; flat sessions only', setAutoAttach(flatOnly), {
+      local: scope('attaches to own targets', setAutoAttach(passNested)),
+    }),
+  ),
   autoAttachRelated: everywhere(scope('targetId', guarded('targetId'))),
-  sendMessageToTarget: everywhere(nested),
+  sendMessageToTarget: everywhere(refuse(escapes, notForStrangers(escapes))),
 };
 
 /** The other end of `waitForDebuggerOnStart`. */

@@ -1,16 +1,16 @@
 import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
-import { answer, everywhere, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { answer, everywhere, free, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { downloadBehavior } from './rules-files.js';
-import { refuse } from './rules-refused.js';
+import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
 import type { Incoming, ParsedReply } from './virtual-client.js';
 
 /** A window id that Chrome never gives out: it counts up from small numbers, or takes hashes of 31 bits. */
 const NEVER_WINDOW = 2_147_483_646;
 
-const wholeChrome = refuse('it would act on everybody in it.');
+const wholeChrome = refuse('it would act on everybody in it.', free);
 
 /** `Browser.close` ends the virtual browser, never the Chrome. */
 const close: Rule = (session, { scan }) => {
@@ -78,7 +78,7 @@ const clipboard: ReadonlySet<unknown> = new Set([
   'clipboard-read',
   'clipboard-write',
 ]);
-const sharedClipboard = refuse('the clipboard is one for all its virtual browsers.');
+const sharedClipboard = notAvailable('the clipboard is one for all its virtual browsers.');
 
 /** Refuses the clipboard, which Chrome has one of; other permissions are the context's own. */
 const permissions: Rule = (session, incoming) => {
@@ -86,11 +86,17 @@ const permissions: Rule = (session, incoming) => {
   const name =
     typeof permission === 'object' && permission !== null && 'name' in permission && permission.name;
   const asks = Array.isArray(many) ? many.some((one) => clipboard.has(one)) : clipboard.has(name);
-  if (asks && (many !== undefined || setting === 'granted')) sharedClipboard.rule?.(session, incoming);
+  if (asks && (many !== undefined || setting === 'granted')) sharedClipboard(session, incoming);
   else inOwnContext(session, incoming);
 };
 
 const context = "browserContextId; without one the virtual browser's default";
+const ofContext = scope(context, inOwnContext);
+const permissionsOfContext = scope(`${context}; not the clipboard`, permissions, {
+  local: ofContext,
+  stranger: ofContext,
+});
+const ofWindow = scope('windowId', ownWindow, free);
 
 /** The Browser domain: at the root and in sessions of targets alike. */
 export const browserCommands: Record<string, CommandEntry> = {
@@ -98,19 +104,26 @@ export const browserCommands: Record<string, CommandEntry> = {
   crash: everywhere(wholeChrome),
   crashGpuProcess: everywhere(wholeChrome),
   getVersion: everywhere(pass),
-  getBrowserCommandLine: everywhere(wholeChrome),
-  executeBrowserCommand: everywhere(wholeChrome),
-  getHistograms: everywhere(refuse('they count what everybody does in it.')),
-  getHistogram: everywhere(refuse('it counts what everybody does in it.')),
+  getBrowserCommandLine: everywhere(
+    refuse('it would act on everybody in it.', notForStrangers('it tells of paths of this machine.')),
+  ),
+  executeBrowserCommand: everywhere(
+    refuse(
+      'it would act on everybody in it.',
+      notForStrangers("it opens pages of Chrome's own, which may do what no other page may."),
+    ),
+  ),
+  getHistograms: everywhere(refuse('they count what everybody does in it.', free)),
+  getHistogram: everywhere(refuse('it counts what everybody does in it.', free)),
   setDownloadBehavior: downloadBehavior,
-  cancelDownload: everywhere(scope(context, inOwnContext)),
-  grantPermissions: everywhere(scope(`${context}; not the clipboard`, permissions)),
-  setPermission: everywhere(scope(`${context}; not the clipboard`, permissions)),
-  resetPermissions: everywhere(scope(context, inOwnContext)),
+  cancelDownload: everywhere(ofContext),
+  grantPermissions: everywhere(permissionsOfContext),
+  setPermission: everywhere(permissionsOfContext),
+  resetPermissions: everywhere(ofContext),
   getWindowForTarget: everywhere(scope('targetId', getWindowForTarget)),
-  getWindowBounds: everywhere(scope('windowId', ownWindow)),
-  setWindowBounds: everywhere(scope('windowId', ownWindow)),
-  setContentsSize: everywhere(scope('windowId', ownWindow)),
+  getWindowBounds: everywhere(ofWindow),
+  setWindowBounds: everywhere(ofWindow),
+  setContentsSize: everywhere(ofWindow),
   setDockTile: everywhere(wholeChrome),
   addMockCamera: everywhere(wholeChrome),
   addPrivacySandboxEnrollmentOverride: everywhere(wholeChrome),

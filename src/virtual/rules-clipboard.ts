@@ -1,4 +1,4 @@
-import { levels, scope, type CommandEntry } from './catalogue-entry.js';
+import { free, levels, scope, type CommandEntry } from './catalogue-entry.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
 import { notFound } from './rules-refused.js';
 import { refuseTenant } from './rules-url.js';
@@ -32,5 +32,5 @@ const dispatchKeyEvent: Rule = (session, incoming) => {
 /** Key presses of strangers do not paste. */
 export const keyEvents: CommandEntry = levels(
   notFound,
-  scope('for strangers none that paste', dispatchKeyEvent),
+  scope('for strangers none that paste', dispatchKeyEvent, free),
 );

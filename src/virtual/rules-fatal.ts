@@ -1,13 +1,15 @@
-import { levels, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
-import { notFound, refuse } from './rules-refused.js';
+import { free, levels, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
+import type { Rule } from './rule.js';
+import { notAvailable, notFound } from './rules-refused.js';
 
 /** Passes a command on in sessions of some types of target; Chrome dies of it in others, and takes everybody along. */
 function notIn(types: readonly string[], where: string): Entry {
-  const fatal = refuse(`Chrome crashes of it in a session of ${where}; send it in the page's session.`);
-  return scope(`not in sessions of ${where}, where Chrome crashes of it`, (session, incoming) => {
-    if (types.includes(session.type)) fatal.rule?.(session, incoming);
+  const fatal = notAvailable(`Chrome crashes of it in a session of ${where}; send it in the page's session.`);
+  const rule: Rule = (session, incoming) => {
+    if (types.includes(session.type)) fatal(session, incoming);
     else session.client.forward(session, incoming);
-  });
+  };
+  return scope(`not in sessions of ${where}, where Chrome crashes of it`, rule, free);
 }
 
 const cookies: CommandEntry = levels(

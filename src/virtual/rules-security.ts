@@ -1,4 +1,4 @@
-import { everywhere, levels, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, free, levels, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule } from './rule.js';
 import { refuse } from './rules-refused.js';
@@ -32,9 +32,9 @@ export const securityCommands: Record<string, CommandEntry> = {
   enable: everywhere(pass),
   disable: everywhere(pass),
   setIgnoreCertificateErrors: levels(
-    scope("set in each of the client's pages, also in those to come", ignoreCertificates),
+    scope("set in each of the client's pages, also in those to come", ignoreCertificates, free),
     pass,
   ),
   handleCertificateError: everywhere(pass),
-  setOverrideCertificateErrors: levels(refuse('it would act on everybody in it.'), pass),
+  setOverrideCertificateErrors: levels(refuse('it would act on everybody in it.', free), pass),
 };

@@ -1,4 +1,4 @@
-import { everywhere, levels, pass, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
+import { everywhere, free, levels, pass, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
 import { askInPage } from './ask-in-page.js';
 import { forwardMasked, inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { refuse } from './rules-refused.js';
@@ -36,18 +36,22 @@ const inDefaultContext: CommandEntry = levels(
   pass,
 );
 const tracking: CommandEntry = levels(
-  refuse("at the root it is about a context that is nobody's; send it in a page's session."),
+  refuse("at the root it is about a context that is nobody's; send it in a page's session.", free),
   pass,
 );
-const cookieEntry: Entry = scope("browserContextId; without one the virtual browser's default", cookies);
+const cookieEntry: Entry = scope(
+  "browserContextId; without one the virtual browser's default",
+  cookies,
+  free,
+);
 
 /** The Storage domain; in a page's session it is about the storage of the page's own context. */
 export const storageCommands: Record<string, CommandEntry> = {
   getCookies: everywhere(cookieEntry),
   setCookies: everywhere(cookieEntry),
   clearCookies: everywhere(cookieEntry),
-  getStorageKeyForFrame: everywhere(scope('frameId', ofFrame)),
-  getStorageKey: everywhere(scope('frameId', ofFrame)),
+  getStorageKeyForFrame: everywhere(scope('frameId', ofFrame, free)),
+  getStorageKey: everywhere(scope('frameId', ofFrame, free)),
   clearDataForOrigin: inDefaultContext,
   clearDataForStorageKey: inDefaultContext,
   getUsageAndQuota: inDefaultContext,

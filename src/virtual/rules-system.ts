@@ -1,7 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
-import { everywhere, levels, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, free, freeForLocal, levels, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { Rule } from './rule.js';
-import { notFound, refuse } from './rules-refused.js';
+import { notForStrangers, notFound, refuse } from './rules-refused.js';
 import { onResult } from './rule.js';
 
 /** Chrome's command line tells of paths on its machine. */
@@ -10,13 +10,13 @@ const withoutCommandLine: Rule = (session, incoming) => {
   session.client.forward(session, incoming, hide);
 };
 
-const wholeChrome = refuse('it would act on everybody in it.');
+const wholeChrome = refuse('it would act on everybody in it.', free);
 
 /** The machine that Chrome runs on. */
 export const systemInfoCommands: Record<string, CommandEntry> = {
-  getInfo: everywhere(scope('without the command line', withoutCommandLine)),
+  getInfo: everywhere(scope('without the command line', withoutCommandLine, freeForLocal)),
   getFeatureState: everywhere(pass),
-  getProcessInfo: everywhere(refuse("it tells of everybody's processes.")),
+  getProcessInfo: everywhere(refuse("it tells of everybody's processes.", free)),
 };
 
 /** Memory of the whole browser, and of a page's own process. */
@@ -30,13 +30,15 @@ export const memoryCommands: Record<string, CommandEntry> = {
   startSampling: everywhere(pass),
   stopSampling: everywhere(pass),
   getAllTimeSamplingProfile: everywhere(pass),
-  getBrowserSamplingProfile: everywhere(wholeChrome),
+  getBrowserSamplingProfile: everywhere(
+    refuse('it would act on everybody in it.', notForStrangers('it tells of paths of this machine.')),
+  ),
   getSamplingProfile: everywhere(pass),
 };
 
 /** At the root Chrome would pause the requests of all contexts, and show them; without it nothing waits there. */
 export const fetchCommands: Record<string, CommandEntry> = {
-  enable: levels(refuse("it would pause everybody's requests; enable it in a page's session."), pass),
+  enable: levels(refuse("it would pause everybody's requests; enable it in a page's session.", free), pass),
 };
 
 /** Screens are the whole Chrome's; all else of the domain is a page's. */

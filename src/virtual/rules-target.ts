@@ -1,15 +1,19 @@
 import type { Protocol } from 'devtools-protocol';
-import { everywhere, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, scope, type CommandEntry, type Exclusive } from './catalogue-entry.js';
 import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, type Rule } from './rule.js';
 import { createFilteredContext } from './filtered-context.js';
 import { limited, reserving } from './limited.js';
 import { createContext } from './new-context.js';
 import { attachCommands } from './rules-attach.js';
-import { refuse } from './rules-refused.js';
+import { notForStrangers, refuse } from './rules-refused.js';
 import { createsTarget } from './rules-url.js';
 import type { ClientSession } from './client-session.js';
 
-const notHere = refuse('it reaches beyond one virtual browser.');
+const notHere = (exclusive: Required<Exclusive>): CommandEntry =>
+  everywhere(refuse('it reaches beyond one virtual browser.', exclusive));
+const devTools = notHere(
+  notForStrangers("DevTools are a page of Chrome's own, which may do what no other page may."),
+);
 
 /** A target as this client may see it; undefined for a foreign one. */
 function ownInfo(
@@ -56,13 +60,18 @@ const disposeBrowserContext: Rule = (session, incoming) => {
   const id = params['browserContextId'];
   if (isIdLike(id) && (id === defaultContextId || !host.ownsContext(client.virtual, id))) {
     forwardMasked(session, incoming, params, 'browserContextId', id);
-    return;
-  }
-  const forgetContext = (result: unknown) => {
-    host.removeContext(id as string);
+  } else forgetContext(session, incoming);
+};
+
+/** Of an exclusive Chrome even the default one is named: Chrome says that it stays. */
+const forgetContext: Rule = (session, incoming) => {
+  const { client } = session;
+  const { browserContextId } = objectParams(incoming);
+  const forget = (result: unknown) => {
+    if (typeof browserContextId === 'string') client.virtual.host.removeContext(browserContextId);
     return result;
   };
-  client.forward(session, incoming, onResult(forgetContext));
+  client.forward(session, incoming, onResult(forget));
 };
 
 const getTargets: Rule = (session, incoming) => {
@@ -101,7 +110,12 @@ export const targetCommands: Record<string, CommandEntry> = {
     scope("the new context is one's own", limited('contexts', createBrowserContext)),
   ),
   getBrowserContexts: everywhere(scope('lists own contexts only', getBrowserContexts)),
-  disposeBrowserContext: everywhere(scope('browserContextId', disposeBrowserContext)),
+  disposeBrowserContext: everywhere(
+    scope('browserContextId', disposeBrowserContext, {
+      local: scope('browserContextId', forgetContext),
+      stranger: scope('browserContextId', forgetContext),
+    }),
+  ),
   createTarget: everywhere(
     scope(
       "browserContextId; without one the virtual browser's default",
@@ -112,8 +126,8 @@ export const targetCommands: Record<string, CommandEntry> = {
   activateTarget: everywhere(scope('targetId', guarded('targetId'))),
   getTargets: everywhere(scope('lists own targets only', getTargets)),
   getTargetInfo: everywhere(scope('targetId', getTargetInfo)),
-  exposeDevToolsProtocol: everywhere(notHere),
-  setRemoteLocations: everywhere(notHere),
-  openDevTools: everywhere(notHere),
-  getDevToolsTarget: everywhere(notHere),
+  exposeDevToolsProtocol: notHere(notForStrangers("what a page's script sends escapes its checks.")),
+  setRemoteLocations: notHere(notForStrangers("it would connect from Chrome's machine to others.")),
+  openDevTools: devTools,
+  getDevToolsTarget: devTools,
 };

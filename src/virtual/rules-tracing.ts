@@ -1,12 +1,12 @@
 import { CdpCode, type CdpError } from '../cdp/errors.js';
-import { everywhere, lock, pass, scope, type CommandEntry } from './catalogue-entry.js';
+import { everywhere, freeForLocal, lock, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule } from './rule.js';
-import { refuse } from './rules-refused.js';
+import { notAvailable } from './rules-refused.js';
 import { Trace } from './trace.js';
 import type { NamedCommand } from './virtual-client.js';
 
-const unfiltered = refuse(
+const unfiltered = notAvailable(
   "a trace in Perfetto's own format can't be cut down to one's own pages; leave out perfettoConfig and streamFormat.",
 );
 
@@ -22,7 +22,7 @@ const start: Rule = (session, incoming) => {
   const { tracing } = client.virtual.host;
   const params = objectParams(incoming);
   if (params['perfettoConfig'] !== undefined || params['streamFormat'] === 'proto') {
-    unfiltered.rule?.(session, incoming);
+    unfiltered(session, incoming);
     return;
   }
   if (session.trace || tracing.isWaiting(session)) {
@@ -112,12 +112,12 @@ const ofTrace: Rule = (session, incoming) => {
 
 /** The Tracing domain: one virtual browser at a time, which gets events of its own pages' processes only. */
 export const tracingCommands: Record<string, CommandEntry> = {
-  start: everywhere(lock("one trace at a time; events of one's own pages only", start)),
-  end: everywhere(lock("of one's own trace", end)),
-  requestMemoryDump: everywhere(lock("in one's own trace", ofTrace)),
+  start: everywhere(lock("one trace at a time; events of one's own pages only", start, freeForLocal)),
+  end: everywhere(lock("of one's own trace", end, freeForLocal)),
+  requestMemoryDump: everywhere(lock("in one's own trace", ofTrace, freeForLocal)),
   getCategories: everywhere(pass),
   getTrackEventDescriptor: everywhere(pass),
-  recordClockSyncMarker: everywhere(lock("in one's own trace", ofTrace)),
+  recordClockSyncMarker: everywhere(lock("in one's own trace", ofTrace, freeForLocal)),
 };
 
 const read: Rule = (session, incoming) => {

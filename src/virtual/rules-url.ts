@@ -1,8 +1,8 @@
 import { CdpCode } from '../cdp/errors.js';
-import { levels, scope, type CommandEntry } from './catalogue-entry.js';
+import { levels, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
-import { notFound } from './rules-refused.js';
+import { notFound, notFoundUnless } from './rules-refused.js';
 import { asChromeReads, type UrlPolicy } from './url-policy.js';
 import type { Incoming } from './virtual-client.js';
 
@@ -77,9 +77,13 @@ export function createsTarget(rule: Rule): Rule {
   return forTenants(url, rule);
 }
 
+/** At the root, too, where the Chrome's requests are all one's own. */
+const ofRequest = (entry: Entry): CommandEntry => levels(notFoundUnless({ stranger: entry }), entry);
+const redirects = ofRequest(scope(`redirects: ${loads}`, forTenants(redirect)));
+
 /** Requests that the client sends elsewhere, or answers itself. */
 export const fetchUrls: Record<string, CommandEntry> = {
-  continueRequest: loadsUrl,
-  continueResponse: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
-  fulfillRequest: levels(notFound, scope(`redirects: ${loads}`, forTenants(redirect))),
+  continueRequest: ofRequest(scope(`url: ${loads}`, forTenants(url))),
+  continueResponse: redirects,
+  fulfillRequest: redirects,
 };

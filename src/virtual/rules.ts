@@ -1,6 +1,5 @@
 import { catalogue } from './catalogue.js';
-import type { CommandEntry } from './catalogue-entry.js';
-import type { ClientSession } from './client-session.js';
+import { entryFor, everywhere, type Audience, type CommandEntry } from './catalogue-entry.js';
 import type { Rule } from './rule.js';
 import { notFound } from './rules-refused.js';
 
@@ -8,26 +7,50 @@ import { notFound } from './rules-refused.js';
 const MOST_KNOWN = 4096;
 const LONGEST_NAME = 100;
 
-const unknown: CommandEntry = { root: notFound, session: notFound };
-const known = new Map<string, CommandEntry>();
-
-/** What a command's rule is in that session; undefined passes it on as it is. */
-export function ruleOf(method: string, session: ClientSession): Rule | undefined {
-  const entry = known.get(method) ?? remember(method);
-  return (session.isBrowser ? entry.root : entry.session).rule;
+interface KnownRules {
+  readonly root: Rule | undefined;
+  readonly session: Rule | undefined;
 }
+
+/** The catalogue as it is for one audience, by method. */
+export class Rules {
+  readonly #audience: Audience;
+  readonly #known = new Map<string, KnownRules>();
+
+  constructor(audience: Audience) {
+    this.#audience = audience;
+  }
+
+  /** What a command's rule is in a session on the browser, or on another target; undefined passes it on as it is. */
+  of(method: string, isBrowser: boolean): Rule | undefined {
+    const known = this.#known.get(method) ?? this.#remember(method);
+    return isBrowser ? known.root : known.session;
+  }
+
+  #remember(method: string): KnownRules {
+    const { root, session } = entryOf(method);
+    const known = {
+      root: entryFor(root, this.#audience).rule,
+      session: entryFor(session, this.#audience).rule,
+    };
+    if (this.#known.size < MOST_KNOWN && method.length <= LONGEST_NAME) this.#known.set(method, known);
+    return known;
+  }
+}
+
+/** The rules of each audience. */
+export const rulesFor: Readonly<Record<Audience, Rules>> = {
+  shared: new Rules('shared'),
+  local: new Rules('local'),
+  stranger: new Rules('stranger'),
+};
 
 /** The catalogue's entry of a command, whether Chrome has it or not. */
 export function entryOf(method: string): CommandEntry {
   const dot = method.indexOf('.');
   const domain = catalogue.get(method.slice(0, dot));
-  if (domain === undefined) return unknown;
+  if (domain === undefined) return everywhere(notFound);
   const name = method.slice(dot + 1);
-  return (Object.hasOwn(domain.commands, name) ? domain.commands[name] : domain.others) ?? unknown;
-}
-
-function remember(method: string): CommandEntry {
-  const entry = entryOf(method);
-  if (known.size < MOST_KNOWN && method.length <= LONGEST_NAME) known.set(method, entry);
-  return entry;
+  const entry = Object.hasOwn(domain.commands, name) ? domain.commands[name] : domain.others;
+  return entry ?? everywhere(notFound);
 }

@@ -1,8 +1,10 @@
 import type { Protocol } from 'devtools-protocol';
+import type { Upstream } from '../cdp/upstream.js';
 import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { EgressGate } from './egress.js';
+import type { About, MuxInfo } from './mux-domain.js';
 import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
@@ -10,10 +12,12 @@ import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
 import { OwnSessions } from './own-sessions.js';
 import { RecentIds } from './recent-ids.js';
+import { rulesFor, type Rules } from './rules.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
+import { defaultContextOf } from './whole-chrome.js';
 
 /** How many frames and downloads are kept in mind for each virtual browser. */
 const REMEMBERED = 10_000;
@@ -37,6 +41,8 @@ export interface VirtualBrowserOptions {
   readonly policy?: OutgoingPolicy;
   /** Its uploads and downloads, deleted with it; none where Chrome runs on another machine. */
   readonly files?: FileStore;
+  /** What is told of it to its clients. */
+  readonly about: About;
   /** Called once, when it has ended for whatever reason. */
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
@@ -81,13 +87,17 @@ export class VirtualBrowser {
   /** Set for strangers only: all others have Chrome's own trust. */
   readonly policy: OutgoingPolicy | undefined;
   readonly files: FileStore | undefined;
+  /** It has a whole Chrome and the machine's trust: all there is its own, and nothing that Chrome says is kept back. */
+  readonly unfiltered: boolean;
+  readonly rules: Rules;
   /** A stranger's sessions that asked for download events; taken off with the session. */
   readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
   #state: 'open' | 'ended' = 'open';
-  #lifetime: NodeJS.Timeout | undefined;
+  #lifetime: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | undefined;
+  #drainDeadline: number | undefined;
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
@@ -101,7 +111,9 @@ export class VirtualBrowser {
     this.policy = options.tenant.trust === 'local' ? undefined : (options.policy ?? strictPolicy);
     this.files = options.files;
     this.#options = options;
-    host.virtuals.add(this);
+    this.unfiltered = host.exclusive && !this.policy;
+    this.rules = rulesFor[!host.exclusive ? 'shared' : this.policy ? 'stranger' : 'local'];
+    host.enter(this);
     host.addContext(contextId, this, rootId);
   }
 
@@ -109,14 +121,15 @@ export class VirtualBrowser {
     const { upstream } = host;
     if (options.tenant.trust !== 'local') await host.downloads.start();
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
-    const params: Protocol.Target.CreateBrowserContextRequest = { disposeOnDetach: true };
     let virtual: VirtualBrowser | undefined;
     try {
-      const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
-      if (proxyServer !== undefined) params.proxyServer = proxyServer;
-      if (proxyBypassList !== undefined) params.proxyBypassList = proxyBypassList;
-      const { browserContextId } = await upstream.request('Target.createBrowserContext', params, sessionId);
-      virtual = new VirtualBrowser(host, options, sessionId, browserContextId);
+      const contextId = await (host.exclusive ? defaultContextOf : privateContext)(
+        upstream,
+        sessionId,
+        options,
+      );
+      virtual = new VirtualBrowser(host, options, sessionId, contextId);
+      if (host.exclusive) await host.learnAll();
       if (options.initialPage) await virtual.createPage('about:blank', false);
       virtual.#limitLifetime();
       return virtual;
@@ -137,6 +150,31 @@ export class VirtualBrowser {
 
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** What a client is told that asks where it is. */
+  get info(): MuxInfo {
+    const { id, tenant, limits } = this;
+    const { pending, targets, contexts, sessions, autoAttach } = limits;
+    return {
+      ...this.#options.about,
+      virtualBrowserId: id,
+      tenant: tenant.name,
+      // not all that was handed over with them
+      limits: { pending, targets, contexts, sessions, autoAttach },
+      ...(this.#lifetime && { endsAt: this.#lifetime.endsAt }),
+    };
+  }
+
+  /** When clients that are still there will be closed, ms since 1970; while cdpmux is about to stop. */
+  get drainDeadline(): number | undefined {
+    return this.#drainDeadline;
+  }
+
+  /** Tells the clients that want to know that cdpmux is about to stop. */
+  draining(deadline: number): void {
+    this.#drainDeadline = deadline;
+    for (const client of this.clients) client.draining(deadline);
   }
 
   /** The target of type `browser` that a client finds in its Chrome. */
@@ -221,7 +259,7 @@ export class VirtualBrowser {
   end({ code, reason }: EndReason): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    clearTimeout(this.#lifetime);
+    clearTimeout(this.#lifetime?.timer);
     for (const client of [...this.clients]) client.end(code, reason);
     this.host.forget(this);
     const { files } = this;
@@ -255,11 +293,27 @@ export class VirtualBrowser {
     const { lifetime } = this.#options;
     if (lifetime === 0 || this.ended) return;
     const reason = `time limit: a virtual browser lives ${lifetime} ms (timeout, limits.lifetime)`;
-    this.#lifetime = setTimeout(() => this.end({ code: 4408, reason }), lifetime);
-    this.#lifetime.unref();
+    const timer = setTimeout(() => this.end({ code: 4408, reason }), lifetime);
+    timer.unref();
+    this.#lifetime = { timer, endsAt: Date.now() + lifetime };
   }
 
   *#discoverers(): Generator<ClientSession> {
     for (const client of this.clients) yield* client.discoverers;
   }
+}
+
+/** Makes the context that a virtual browser of a shared Chrome has as its default one. */
+async function privateContext(
+  upstream: Upstream,
+  sessionId: string,
+  options: VirtualBrowserOptions,
+): Promise<string> {
+  const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
+  const params: Protocol.Target.CreateBrowserContextRequest = {
+    disposeOnDetach: true,
+    ...(proxyServer !== undefined && { proxyServer }),
+    ...(proxyBypassList !== undefined && { proxyBypassList }),
+  };
+  return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
 }

@@ -10,7 +10,7 @@ import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
 import { limitError } from './limits.js';
 import type { Countable } from './quota.js';
-import { ruleOf } from './rules.js';
+import type { Rules } from './rules.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
 /** The client's socket, as this layer sees it. */
@@ -90,12 +90,15 @@ export class VirtualClient implements ReplySink {
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
+  readonly #rules: Rules;
+  #isToldOfMux = false;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
     this.virtual = virtual;
     this.trace = trace;
     this.#link = link;
     this.#mostPending = virtual.limits.pending;
+    this.#rules = virtual.rules;
     this.browserRootId = prepared.rootId;
     const page = prepared.page;
     this.root = new ClientSession({
@@ -109,6 +112,21 @@ export class VirtualClient implements ReplySink {
     });
     if (page) virtual.host.upstream.route(prepared.rootId, { onEvent: this.#onBrowserRootEvent });
     virtual.host.addSession(this.root);
+  }
+
+  /**
+   * It has used the Mux domain, and is told of what happens to it from then on: who never does must not meet events
+   * that no Chrome sends.
+   */
+  usesMux(): void {
+    if (this.#isToldOfMux) return;
+    this.#isToldOfMux = true;
+    if (this.virtual.drainDeadline !== undefined) this.draining(this.virtual.drainDeadline);
+  }
+
+  /** cdpmux is about to stop, and closes it then at the latest, ms since 1970. */
+  draining(deadline: number): void {
+    if (this.#isToldOfMux) this.root.emit('Mux.draining', { deadline });
   }
 
   /** A frame from the client's socket. */
@@ -277,7 +295,7 @@ export class VirtualClient implements ReplySink {
       return;
     }
     const incoming = { frame: text, scan: scanner };
-    const rule = ruleOf(scanner.method, session);
+    const rule = this.#rules.of(scanner.method, session.isBrowser);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);
   }

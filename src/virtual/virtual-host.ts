@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
+import { CdpmuxError } from '../errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
@@ -8,6 +9,7 @@ import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
 import { TraceLock } from './trace-lock.js';
 import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
+import { allTargets } from './whole-chrome.js';
 
 /** Whose a BrowserContext is, and the browser-level session with which it vanishes. */
 interface ContextRecord {
@@ -17,14 +19,24 @@ interface ContextRecord {
   readonly onGone: (() => void) | undefined;
 }
 
+/** What is known of a Chrome before anybody is in it. */
+export interface HostOptions {
+  /** The headless shell, which differs from full Chrome in what it says, and in what it survives. */
+  readonly isShell: boolean;
+  /** It serves one virtual browser, which has all of it, and no other afterwards. */
+  readonly exclusive: boolean;
+  /** Of the Chrome, where several hosts serve it. */
+  readonly tracing?: TraceLock;
+}
+
 /**
  * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target, session and
  * window is, from what passes, and holds the roots that all clients share.
  */
 export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
-  /** The headless shell, which differs from full Chrome in what it says, and in what it survives. */
   readonly isShell: boolean;
+  readonly exclusive: boolean;
   /** When its connection was there, by `performance.now`. */
   readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
@@ -41,25 +53,23 @@ export class VirtualHost implements EventSink {
   /** Learned from what `Browser.getWindowForTarget` answers. */
   readonly #windows = new Map<number, VirtualBrowser>();
   readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
+  /** Who has an exclusive Chrome, or had it. */
+  #occupant: VirtualBrowser | undefined;
 
-  private constructor(upstream: Upstream, isShell: boolean, tracing: TraceLock) {
+  private constructor(upstream: Upstream, { isShell, exclusive, tracing = new TraceLock() }: HostOptions) {
     this.upstream = upstream;
     this.isShell = isShell;
+    this.exclusive = exclusive;
     this.tracing = tracing;
   }
 
   /** Sets up the shared discovery and the first pair of shared roots. */
-  static async start(
-    upstream: Upstream,
-    isShell: boolean,
-    tracing: TraceLock = new TraceLock(),
-  ): Promise<VirtualHost> {
-    const host = new VirtualHost(upstream, isShell, tracing);
+  static async start(upstream: Upstream, options: HostOptions): Promise<VirtualHost> {
+    const host = new VirtualHost(upstream, options);
     const discovery = await host.#attachRoot();
     upstream.route(discovery, host);
-    // Every root of cdpmux's is a target of type browser: nobody's business.
-    const filter = [{ type: 'browser', exclude: true }, {}];
-    await upstream.request('Target.setDiscoverTargets', { discover: true, filter }, discovery);
+    const discover = { discover: true, filter: allTargets };
+    await upstream.request('Target.setDiscoverTargets', discover, discovery);
     await Promise.all([host.#addRoot('tab'), host.#addRoot('page')]);
     return host;
   }
@@ -78,6 +88,28 @@ export class VirtualHost implements EventSink {
 
   open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
     return VirtualBrowser.open(this, options);
+  }
+
+  /** Lets a virtual browser in. */
+  enter(virtual: VirtualBrowser): void {
+    if (this.exclusive) {
+      if (this.#occupant) throw new Error('an exclusive Chrome is not handed on');
+      this.#occupant = virtual;
+    }
+    this.virtuals.add(virtual);
+  }
+
+  /** Takes note of what was in an exclusive Chrome before its virtual browser. */
+  learnAll(): Promise<void> {
+    const filter = allTargets;
+    return new Promise((resolve, reject) => {
+      // Not as a promise: what is gone by then would be learned after its end.
+      this.upstream.call('Target.getTargets', { filter }, '', (error, result) => {
+        for (const info of result?.targetInfos ?? []) this.learn(info);
+        if (error) reject(new CdpmuxError('PROTOCOL', `Target.getTargets: ${error.message}`));
+        else resolve();
+      });
+    });
   }
 
   /** The connection is gone, and all virtual browsers with it. */
@@ -104,7 +136,8 @@ export class VirtualHost implements EventSink {
   }
 
   ownsContext(virtual: VirtualBrowser, contextId: unknown): boolean {
-    return typeof contextId === 'string' && this.#contexts.get(contextId)?.owner === virtual;
+    if (typeof contextId !== 'string') return false;
+    return virtual.unfiltered || this.#contexts.get(contextId)?.owner === virtual;
   }
 
   contextsOf(virtual: VirtualBrowser): string[] {
@@ -119,6 +152,7 @@ export class VirtualHost implements EventSink {
   // Targets
 
   ownerOf(info: Protocol.Target.TargetInfo): VirtualBrowser | undefined {
+    if (this.exclusive) return this.#ownerInside(info);
     return info.browserContextId === undefined ? undefined : this.#contexts.get(info.browserContextId)?.owner;
   }
 
@@ -127,7 +161,8 @@ export class VirtualHost implements EventSink {
   }
 
   ownsTarget(virtual: VirtualBrowser, targetId: unknown): boolean {
-    return typeof targetId === 'string' && this.#targets.get(targetId)?.owner === virtual;
+    if (typeof targetId !== 'string') return false;
+    return virtual.unfiltered ? targetId !== virtual.id : this.#targets.get(targetId)?.owner === virtual;
   }
 
   targetsOf(virtual: VirtualBrowser): TargetRecord[] {
@@ -280,6 +315,14 @@ export class VirtualHost implements EventSink {
     this.#targets.delete(targetId);
     if (record.info.type === 'page') record.owner.quota.removed('targets');
     record.owner.targetDestroyed(targetId);
+  }
+
+  /** In an exclusive Chrome all is one's own, contexts that nobody told of and targets without one included. */
+  #ownerInside({ type }: Protocol.Target.TargetInfo): VirtualBrowser | undefined {
+    const owner = this.#occupant;
+    if (!owner || owner.ended) return undefined;
+    // Chrome's own surface may do what no page may.
+    return type === 'browser_ui' && owner.policy ? undefined : owner;
   }
 
   async #addRoot(kind: RootKind): Promise<SharedRoot> {

@@ -1,0 +1,128 @@
+import type { Unit, Wire } from './messages.js';
+import type { Sightings } from './sightings.js';
+
+/** Of refusals, before the upgrade, with what their JSON may say to a client that has done nothing wrong. */
+const REFUSALS: ReadonlyMap<number, readonly string[]> = new Map([
+  [429, ['OVER_QUOTA', 'LIMIT']],
+  [503, ['QUEUE_FULL', 'QUEUE_TIMEOUT', 'CLOSING', 'LAUNCH_FAILED', 'BROWSER_LOST']],
+]);
+/** With which cdpmux may close a client that has done nothing wrong. */
+const CLOSES: readonly number[] = [1001, 4502, 4503];
+/** How long after a loss its clients may still be told of it, ms. */
+const TOLD = 30_000;
+
+/** A browser or a connection that is lost, and when. */
+interface Loss {
+  readonly at: number;
+}
+
+/** What became of all units. */
+export interface Verdict {
+  readonly units: number;
+  readonly done: number;
+  /** Not done, on a browser that was killed. */
+  readonly onKilled: number;
+  /** Not done, on an upstream connection that was cut. */
+  readonly onCut: number;
+  /** Not done, because their own connection was cut. */
+  readonly cutThemselves: number;
+  /** Not done, waiting for a browser when one was lost: they never were on any. */
+  readonly beforeAny: number;
+  /** Not done, for no such reason. */
+  readonly others: readonly string[];
+  /** Of those that no loss explains, the part that was done. */
+  readonly share: number;
+  /** How units that failed were told of it, with how often. */
+  readonly endings: ReadonlyMap<string, number>;
+  readonly problems: readonly string[];
+}
+
+/** Knows what was done to the pool, and what clients may therefore have seen. */
+export class Judge {
+  readonly #sightings: Sightings;
+  readonly #killed = new Map<string, Loss>();
+  readonly #cut = new Map<string, Loss>();
+  readonly #units: Unit[] = [];
+  readonly #problems: string[] = [];
+
+  constructor(sightings: Sightings) {
+    this.#sightings = sightings;
+  }
+
+  get count(): number {
+    return this.#units.length;
+  }
+
+  killed(browser: string): void {
+    this.#killed.set(browser, { at: Date.now() });
+  }
+
+  cut(connection: string, at: number): void {
+    this.#cut.set(connection, { at });
+  }
+
+  /** An order of an operator's was not taken. */
+  refused(what: string): void {
+    this.#problems.push(what);
+  }
+
+  add(unit: Unit): void {
+    this.#units.push(unit);
+  }
+
+  verdict(): Verdict {
+    const problems = [...this.#problems, ...this.#sightings.moved];
+    const endings = new Map<string, number>();
+    const counts = { done: 0, onKilled: 0, onCut: 0, cutThemselves: 0, beforeAny: 0 };
+    const others: string[] = [];
+    for (const unit of this.#units) {
+      const cause = this.#causeOf(unit);
+      if (unit.wrong) problems.push(`wrong: ${this.#describe(unit)}`);
+      if (cause === 'none') others.push(this.#describe(unit));
+      else counts[cause] += 1;
+      if (cause === 'done' || cause === 'cutThemselves') continue;
+      const ending = endingOf(unit.wire);
+      endings.set(ending, (endings.get(ending) ?? 0) + 1);
+      if (!isDocumented(unit.wire)) problems.push(`undocumented: ${this.#describe(unit)}`);
+    }
+    const units = this.#units.length;
+    const share = counts.done / (counts.done + others.length);
+    return { units, ...counts, others, share, endings, problems };
+  }
+
+  #causeOf(unit: Unit): 'done' | 'cutThemselves' | 'onKilled' | 'onCut' | 'beforeAny' | 'none' {
+    if (unit.error === undefined) return 'done';
+    if (unit.wire.cut) return 'cutThemselves';
+    const place = this.#sightings.of(unit.unit);
+    if (!place) {
+      const losses = [...this.#killed.values(), ...this.#cut.values()];
+      return losses.some((loss) => isDuring(unit, loss)) ? 'beforeAny' : 'none';
+    }
+    const [killed, cut] = [this.#killed.get(place.browser), this.#cut.get(place.connection)];
+    if (killed && isDuring(unit, killed)) return 'onKilled';
+    return cut && isDuring(unit, cut) ? 'onCut' : 'none';
+  }
+
+  #describe(unit: Unit): string {
+    const place = this.#sightings.of(unit.unit);
+    const where = place ? `browser ${place.browser}, connection ${place.connection}` : 'on no browser';
+    return `unit ${unit.unit} (${unit.kind}, ${where}, ${unit.ended - unit.began} ms): ${endingOf(unit.wire)}; ${unit.error}`;
+  }
+}
+
+/** Whether a unit was under way at a loss, and ended soon after. */
+function isDuring({ began, ended }: Unit, { at }: Loss): boolean {
+  return began <= at && at <= ended && ended - at <= TOLD;
+}
+
+function isDocumented({ status = 0, refusal = '', retryAfter, close }: Wire): boolean {
+  if (close) return CLOSES.includes(close.code);
+  return (REFUSALS.get(status)?.includes(refusal) ?? false) && retryAfter !== undefined;
+}
+
+function endingOf({ status, refusal, retryAfter, close }: Wire): string {
+  if (close) return `close ${close.code} ${close.reason}`;
+  if (status === 101) return 'no close from cdpmux';
+  if (status === undefined) return 'no answer';
+  return `${status} ${refusal}${retryAfter === undefined ? '' : `, Retry-After ${retryAfter}`}`;
+}

@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { ChromeExecutable } from '../../src/chrome/executable-types.js';
+import { startCdpmux } from '../cdpmux.js';
+import type { Closers } from '../closers.js';
+import { quantile } from '../figures.js';
+import type { Figure } from '../figures.js';
+import { TruthTeller, withPort } from '../truth.js';
+import { Operator } from '../chaos/operator.js';
+import { until } from '../until.js';
+import { alone, beside } from './figure.js';
+import { knock } from './knock.js';
+
+/** Rounds before the first that counts. */
+const WARM_UP = 20;
+
+/** What the admission is measured with. */
+export interface AdmissionOptions {
+  readonly executable: ChromeExecutable;
+  readonly rounds: number;
+  readonly closers: Closers;
+}
+
+/**
+ * From the upgrade request to its answer, while there is room; in turns with what Chrome takes for the same commands on the same
+ * Chrome, so that the difference is cdpmux's own.
+ */
+export async function admission({ executable, rounds, closers }: AdmissionOptions): Promise<Figure[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'cdpmux-admission-'));
+  const remove = closers.add(() => rm(directory, { recursive: true, force: true }));
+  const path = await withPort(executable, directory);
+  const cdpmux = await startCdpmux({ ...executable, path, source: 'option' }, { tmpDir: directory });
+  const close = closers.add(() => cdpmux.close());
+  const chrome = await TruthTeller.find(directory);
+  const operator = new Operator(cdpmux.url);
+  try {
+    const figures: Figure[] = [];
+    for (const initialPage of [false, true]) {
+      const times = await measure({ wsUrl: cdpmux.wsUrl, chrome, operator, initialPage, rounds });
+      figures.push(...figuresOf(times, initialPage ? '' : ', initialPage=false'));
+    }
+    return figures;
+  } finally {
+    chrome.close();
+    await close();
+    await remove();
+  }
+}
+
+interface Measured {
+  readonly wsUrl: string;
+  readonly chrome: TruthTeller;
+  readonly operator: Operator;
+  readonly initialPage: boolean;
+  readonly rounds: number;
+}
+
+interface Times {
+  readonly chrome: number[];
+  readonly cdpmux: number[];
+}
+
+async function measure({ wsUrl, chrome, operator, initialPage, rounds }: Measured): Promise<Times> {
+  const times: Times = { chrome: [], cdpmux: [] };
+  const byChrome = async (): Promise<number> => {
+    const start = performance.now();
+    const clear = await chrome.makeRoom(initialPage);
+    const took = performance.now() - start;
+    await clear();
+    return took;
+  };
+  const byCdpmux = async (): Promise<number> => {
+    const { status, took, leave } = await knock(`${wsUrl}?initialPage=${initialPage}`);
+    if (status !== 101) throw new Error(`an upgrade was answered with ${status}`);
+    await leave();
+    await until('an empty cdpmux', 10_000, async () =>
+      (await operator.counts()).virtualBrowsers === 0 ? true : undefined,
+    );
+    return took;
+  };
+  for (let round = -WARM_UP; round < rounds; round++) {
+    const isFirst = round % 2 === 0;
+    const early = isFirst ? await byChrome() : await byCdpmux();
+    await quiet(chrome);
+    const late = isFirst ? await byCdpmux() : await byChrome();
+    await quiet(chrome);
+    if (round < 0) continue;
+    times.chrome.push(isFirst ? early : late);
+    times.cdpmux.push(isFirst ? late : early);
+  }
+  return times;
+}
+
+/** What the one before left to be cleaned up is not to weigh on the next. */
+async function quiet(chrome: TruthTeller): Promise<void> {
+  await until('an empty Chrome', 10_000, async () => {
+    const { targets, contexts } = await chrome.ask();
+    return targets.length + contexts === 0 ? true : undefined;
+  });
+}
+
+function figuresOf({ chrome, cdpmux }: Times, what: string): Figure[] {
+  const own = cdpmux.map((value, round) => value - (chrome[round] ?? NaN));
+  return [
+    beside('pool', `upgrade to 101, p50${what}; direct: the same commands`, 'ms', chrome, cdpmux, 0.5),
+    beside('pool', `upgrade to 101, p99${what}; direct: the same commands`, 'ms', chrome, cdpmux, 0.99),
+    alone('pool', `cdpmux's own part of it, p50${what}`, 'ms', quantile(own, 0.5)),
+    alone('pool', `cdpmux's own part of it, p99${what}`, 'ms', quantile(own, 0.99), {
+      relation: '<=',
+      value: 2,
+    }),
+  ];
+}
