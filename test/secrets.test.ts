@@ -83,7 +83,7 @@ describe('a secret', () => {
         answers.push(await ask(`${cdpmux.url}/api/v1/reload?${query}`, { method: 'POST', headers }));
         for (const bad of [
           '/?queueTimeout=x',
-          '/?mode=neither',
+          '/?mode=single',
           '/nowhere?x',
           '/name/?x',
           '/devtools/page/x?x',
