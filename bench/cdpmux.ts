@@ -60,7 +60,8 @@ export async function startCdpmux(
     child.once('exit', () => resolve()).once('error', () => resolve()),
   );
   const close = async (): Promise<void> => {
-    child.kill('SIGTERM');
+    // with SIGTERM it would wait for clients that are still there
+    child.kill('SIGINT');
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
     await gone;
     clearTimeout(late);

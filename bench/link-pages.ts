@@ -7,19 +7,21 @@ import { VirtualHost } from '../src/virtual/virtual-host.js';
 import { durations, record } from './figures.js';
 
 const DEADLINE = 30_000;
-const ROUNDS = 9;
-const OTHERS = 20;
+const ROUNDS = 8;
+const ROUNDS_BESIDE = 3;
+const OTHERS = 10;
 
 type Evaluate = Protocol.Runtime.EvaluateRequest;
 
 /**
  * How long a new page takes beside so many connections of cdpmux's, each with the roots that hold every new target until
- * they have let it go: from the command to the first answer of the page. Meanwhile 20 other pages on the same connections
+ * they have let it go: from the command to the first answer of the page. Meanwhile 10 other pages on the same connections
  * evaluate `besides`.
  */
 export async function pageTimes(url: string, count: number, besides?: string): Promise<Histogram> {
   const times = durations();
   let isOver = false;
+  const rounds = besides === undefined ? ROUNDS : ROUNDS_BESIDE;
   const connections = await Promise.all(
     Array.from({ length: count }, async () => {
       const transport = await WebSocketTransport.connect(url, DEADLINE);
@@ -37,7 +39,7 @@ export async function pageTimes(url: string, count: number, besides?: string): P
       await connection.request('Target.closeTarget', { targetId: page.targetId }, '');
     });
     const { browserContextId } = await first.request('Target.createBrowserContext', undefined, '');
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 0; round <= rounds; round++) {
       const start = performance.now();
       const { targetId, sessionId } = await openPage(first, browserContextId);
       await first.request('Runtime.evaluate', { expression: '1' }, sessionId);

@@ -9,7 +9,7 @@ import { Service } from './service.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
 import { ownVersion } from './version.js';
 
-/** Within this all is gone after Ctrl-C or SIGTERM, ms; a supervisor's patience begins at 5 s. */
+/** Within this all is gone once it stops, ms; a supervisor's patience begins at 5 s. */
 const STOP_DEADLINE = 3_000;
 /** For what can't be closed properly any more, ms. */
 const CRASH_DEADLINE = 1_000;
@@ -79,7 +79,9 @@ class Stopper {
   readonly #log: Logger;
   readonly #terminal = new ControllingTerminal();
   #running: { service: Service; telemetry: Telemetry } | undefined;
-  #state: 'running' | 'stopping' = 'running';
+  #state: { kind: 'running' } | { kind: 'draining'; hurry: AbortController } | { kind: 'stopping' } = {
+    kind: 'running',
+  };
 
   constructor(log: Logger) {
     this.#log = log;
@@ -93,7 +95,7 @@ class Stopper {
   }
 
   get stopping(): boolean {
-    return this.#state === 'stopping';
+    return this.#state.kind === 'stopping';
   }
 
   /** Takes over what runs now; false when a signal came while it started, upon which it ends. */
@@ -115,20 +117,39 @@ class Stopper {
     // While it starts there is nothing to reload: the configuration was read a moment ago.
   }
 
+  /** SIGTERM lets clients finish; a second one, Ctrl-C, or nothing to wait for, ends it at once. */
   #onSignal(signal: string): void {
     // Chromes end with their pipes when this process does.
     if (this.stopping) process.exit(1);
+    if (signal === 'SIGTERM' && this.#state.kind === 'running' && this.#running) {
+      void this.#drain(this.#running.service);
+      return;
+    }
     this.#log.info({ signal }, 'stopping');
-    this.#state = 'stopping';
-    if (this.#running) void this.#stop(0, STOP_DEADLINE);
+    const before = this.#state;
+    this.#state = { kind: 'stopping' };
+    // what drains stops by itself when it is told to hurry
+    if (before.kind === 'draining') before.hurry.abort();
+    else if (this.#running) void this.#stop(0, STOP_DEADLINE);
     // A start that hangs ends, too; the next one sweeps what it leaves.
     else setTimeout(() => this.notStarted(), STOP_DEADLINE + CRASH_DEADLINE).unref();
+  }
+
+  async #drain(service: Service): Promise<void> {
+    const hurry = new AbortController();
+    this.#state = { kind: 'draining', hurry };
+    await service.drain(hurry.signal);
+    // a fault has ended it meanwhile
+    if (this.stopping && !hurry.signal.aborted) return;
+    if (!this.stopping) this.#log.info({ signal: 'SIGTERM' }, 'stopping');
+    this.#state = { kind: 'stopping' };
+    await this.#stop(0, STOP_DEADLINE);
   }
 
   #onCrash(error: unknown): void {
     this.#log.fatal({ err: error }, 'unforeseen error: stopping');
     if (this.stopping) process.exit(1);
-    this.#state = 'stopping';
+    this.#state = { kind: 'stopping' };
     void this.#stop(1, CRASH_DEADLINE);
   }
 

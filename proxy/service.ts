@@ -1,11 +1,14 @@
 import { Mux, type OutgoingOptions } from '../src/index.js';
 import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
+import { drain, type DrainTimes } from './drain.js';
 import { createEgress } from './egress/egress-proxy.js';
 import type { Resolve } from './egress/resolver.js';
+import { withPoolName } from './front-door/api/pool-name.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
 import { Reloader, rulesOf, type ReloadReport } from './reload.js';
+import { ownVersion } from './version.js';
 
 /** What of the surroundings a service needs. */
 export interface Surroundings {
@@ -18,17 +21,30 @@ export interface Surroundings {
   readonly resolve?: Resolve;
 }
 
+/** What a service consists of. */
+interface Parts {
+  readonly mux: Mux;
+  readonly door: FrontDoor;
+  readonly reload: () => Promise<ReloadReport>;
+  readonly shutdown: () => DrainTimes;
+  readonly log: Log;
+}
+
 /** A running cdpmux: the library with its front door. */
 export class Service {
   readonly mux: Mux;
   readonly door: FrontDoor;
 
   readonly #reload: () => Promise<ReloadReport>;
+  readonly #shutdown: () => DrainTimes;
+  readonly #log: Log;
 
-  private constructor(mux: Mux, door: FrontDoor, reload: () => Promise<ReloadReport>) {
+  private constructor({ mux, door, reload, shutdown, log }: Parts) {
     this.mux = mux;
     this.door = door;
     this.#reload = reload;
+    this.#shutdown = shutdown;
+    this.#log = log;
   }
 
   /** Starts it; on failure nothing is left running. */
@@ -41,6 +57,7 @@ export class Service {
       ...(resolve && { resolve }),
     });
     const mux = new Mux({
+      version: ownVersion(),
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
@@ -52,6 +69,9 @@ export class Service {
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
     });
+    mux.feed.listen(({ level, message, type, fields }) =>
+      log(level, message, { event: type, ...withPoolName(fields) }),
+    );
     const access = new Access(rulesOf(config), config.policy.trust);
     let door: FrontDoor | undefined;
     const reloader = new Reloader(config, load ?? (() => Promise.resolve(config)), {
@@ -77,7 +97,7 @@ export class Service {
         reload,
         log,
       });
-      return new Service(mux, door, reload);
+      return new Service({ mux, door, reload, shutdown: () => config.shutdown, log });
     } catch (error) {
       await mux.close(FAILED_START_DEADLINE);
       throw error;
@@ -87,6 +107,11 @@ export class Service {
   /** Reads the configuration anew and applies what can be applied; the log has what happened. Never rejects. */
   async reload(): Promise<void> {
     await this.#reload().catch(() => undefined);
+  }
+
+  /** Waits until clients have gone, as `shutdown` says; ends early when the signal is aborted. */
+  drain(signal: AbortSignal): Promise<void> {
+    return drain(this.mux, this.#shutdown(), { signal, log: this.#log });
   }
 
   /** Stops within about `deadline` ms: clients are told, Chromes end, their profiles go. */

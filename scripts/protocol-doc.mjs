@@ -4,18 +4,21 @@ import { createRequire } from 'node:module';
 
 const { catalogue } = await import('../dist/src/virtual/catalogue.js');
 const { entryFor } = await import('../dist/src/virtual/catalogue-entry.js');
+const { muxDomain } = await import('../dist/src/virtual/mux-domain.js');
 const { entryOf } = await import('../dist/src/virtual/rules.js');
 const { notFound } = await import('../dist/src/virtual/rules-refused.js');
 const require = createRequire(import.meta.url);
-/** @type {Domain[]} */
-const domains = ['browser', 'js'].flatMap(
+/** @type {Domain[]} Chrome's own. */
+const chrome = ['browser', 'js'].flatMap(
   (name) =>
     JSON.parse(readFileSync(require.resolve(`devtools-protocol/json/${name}_protocol.json`), 'utf8')).domains,
 );
+/** @type {Domain[]} */
+const domains = [...chrome, muxDomain];
 
 /**
  * @typedef {{ name: string }} Named
- * @typedef {{ domain: string, commands?: Named[], events?: Named[] }} Domain
+ * @typedef {{ domain: string, commands?: readonly Named[], events?: readonly Named[] }} Domain
  */
 
 /** @param {{ kind: string, note: string }} entry */
@@ -42,7 +45,7 @@ function shownExclusive({ root, session }) {
 /**
  * A domain's commands, those of the same rules in one row.
  * @param {string} domain
- * @param {Named[]} commands
+ * @param {readonly Named[]} commands
  */
 function rowsOf(domain, commands) {
   const rows = new Map();
@@ -83,13 +86,15 @@ targets are those of pages, tabs, frames and workers. Events pass in the session
 - **pass**: goes on as it is, since it concerns only what the session belongs to
 - **scope**: what it names must be the virtual browser's own, and only that is seen in what comes back; another's id is answered as
   one that never existed
-- **answer**: answered by cdpmux
+- **answer**: answered, or for an event sent, by cdpmux
 - **lock**: one virtual browser at a time
 - **refuse**: not available in a shared Chrome, for the reason given
 
 The last column is about a client with \`mode=exclusive\`, which has a Chrome for itself; where it is empty, the command is as in a shared one,
 though all that is in the Chrome is the client's own. What shared mode keeps from neighbours is free there. What protects the machine from strangers
 (clients with a token, unless \`policy.trust\` says otherwise) stays.
+
+The domain \`Mux\` is cdpmux's own; \`/json/protocol\` describes it as it does Chrome's.
 
 A command that this page does not list does not exist at the root, unless the client has a Chrome for itself and is no stranger; in sessions of targets it passes in domains that pass there.
 

@@ -30,6 +30,7 @@ export type { Quota } from './mux/quotas.js';
 export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';
 export type { OutgoingOptions } from './mux/file-root.js';
 export type { FileEntry, FileLimits, OpenFile } from './virtual/file-store.js';
+export { muxDomain, type MuxInfo } from './virtual/mux-domain.js';
 export { defaultSchemes } from './virtual/url-policy.js';
 export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';

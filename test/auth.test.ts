@@ -94,7 +94,7 @@ describe('a token', () => {
       expect(reloaded.status).toBe(allowed);
       if (allowed === 403) expect(errorOf(reloaded)['message']).toMatch(/token ci .*"admin": true/);
     }
-    const other = await ask(`${cdpmux.url}/api/v1/virtual-browsers/x`, { method: 'DELETE', ...bearer('ci') });
+    const other = await ask(`${cdpmux.url}/api/v1/pause`, { method: 'POST', ...bearer('ci') });
     expect(other.status).toBe(403);
   });
 

@@ -6,6 +6,7 @@ import { encodeEvent } from '../src/cdp/encode.js';
 import { MessageScanner } from '../src/cdp/message-scanner.js';
 import { catalogue } from '../src/virtual/catalogue.js';
 import { entryFor, type CommandEntry, type Entry } from '../src/virtual/catalogue-entry.js';
+import { muxDomain } from '../src/virtual/mux-domain.js';
 import { isWatched } from '../src/virtual/client-session.js';
 
 interface Domain {
@@ -15,10 +16,11 @@ interface Domain {
 }
 
 const require = createRequire(import.meta.url);
-const domains = ['browser', 'js'].flatMap((name) => {
+const ofChrome = ['browser', 'js'].flatMap((name) => {
   const file = require.resolve(`devtools-protocol/json/${name}_protocol.json`);
   return (JSON.parse(readFileSync(file, 'utf8')) as { domains: Domain[] }).domains;
 });
+const domains: Domain[] = [...ofChrome, muxDomain];
 
 describe('the catalogue', () => {
   it('has every domain of the protocol, and no other', () => {
@@ -44,7 +46,7 @@ describe('the catalogue', () => {
 
   it('has every event looked at that is not simply passed on', () => {
     const scanner = new MessageScanner();
-    const unseen = domains.flatMap(({ domain, events = [] }) => {
+    const unseen = ofChrome.flatMap(({ domain, events = [] }) => {
       const entry = catalogue.get(domain);
       return events.flatMap(({ name }) => {
         const rule = entry?.eventExceptions[name] ?? entry?.events;

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   BYTES_MARK,
   COMMANDS_MARK,
+  RECEIVED_MARK,
   dueChanges,
   isAnotherWanted,
   isBusy,
@@ -9,7 +10,14 @@ import {
   type ConnectionLoad,
 } from '../src/mux/connection-policy.js';
 
-const idle: ConnectionLoad = { virtualBrowsers: 0, pendingCommands: 0, backlogBytes: 0, ageMs: 0, idleMs: 0 };
+const idle: ConnectionLoad = {
+  virtualBrowsers: 0,
+  pendingCommands: 0,
+  backlogBytes: 0,
+  receivedPerSecond: 0,
+  ageMs: 0,
+  idleMs: 0,
+};
 const busy: ConnectionLoad = { ...idle, virtualBrowsers: 1, pendingCommands: COMMANDS_MARK };
 const limits = { maxPerBrowser: 3, idleTimeout: 100, maxLifetime: 1_000 };
 
@@ -22,8 +30,14 @@ const named = (name: string, load: Partial<ConnectionLoad>, isOpen = true) => ({
 const names = (all: readonly { name: string }[]): string[] => all.map(({ name }) => name);
 
 describe('whether a connection is busy', () => {
-  it('goes by commands on their way and bytes that wait', () => {
-    expect(isBusy({ ...idle, pendingCommands: COMMANDS_MARK - 1, backlogBytes: BYTES_MARK - 1 })).toBe(false);
+  it('goes by commands on their way, bytes that wait, and what Chrome sends', () => {
+    const almost = {
+      pendingCommands: COMMANDS_MARK - 1,
+      backlogBytes: BYTES_MARK - 1,
+      receivedPerSecond: RECEIVED_MARK - 1,
+    };
+    expect(isBusy({ ...idle, ...almost })).toBe(false);
+    expect(isBusy({ ...idle, receivedPerSecond: RECEIVED_MARK })).toBe(true);
     expect(isBusy({ ...idle, pendingCommands: COMMANDS_MARK })).toBe(true);
     expect(isBusy({ ...idle, backlogBytes: BYTES_MARK })).toBe(true);
   });

@@ -86,6 +86,29 @@ describe('connections to a remote Chrome', () => {
     expect(reports()[1]).toMatchObject({ transport: 'websocket', state: 'open', clients: 5, browser: 'b1' });
   }, 60_000);
 
+  it('are one more while Chrome sends much', async () => {
+    const mux = await start(lasting);
+    const client = await CdpClient.connect(mux.wsUrl);
+    const { sessionId } = await client.newPage();
+    let isOver = false;
+    const large = { expression: "'x'.repeat(4e6)", returnByValue: true };
+    const asking = (async () => {
+      while (!isOver) await client.send('Runtime.evaluate', large, sessionId);
+    })();
+    try {
+      await eventually(
+        async () => {
+          await (await CdpClient.connect(mux.wsUrl)).close();
+          return reports().length === 2;
+        },
+        { within: 20_000, what: 'a second connection' },
+      );
+    } finally {
+      isOver = true;
+      await asking;
+    }
+  }, 60_000);
+
   it('are closed when they have been idle, all but one', async () => {
     const mux = await start({ ...lasting, idleTimeout: 300 });
     const busy = await busyClient(mux);

@@ -8,6 +8,7 @@ const IDLE: MetricsSnapshot = {
   clients: 0,
   virtualBrowsers: 0,
   pendingCommands: 0,
+  pool: { pools: [''], browsers: [], queue: { length: 0, maxwaitMs: 0 } },
 };
 
 /** The samples of a page, by name with labels. */
@@ -38,6 +39,7 @@ describe('Metrics', () => {
       clients: 3,
       virtualBrowsers: 4,
       pendingCommands: 5,
+      pool: IDLE.pool,
     };
     const samples = await scrape(metrics);
     expect(reads).toBe(2);
@@ -86,13 +88,13 @@ describe('Metrics', () => {
 
   it('shows browsers by pool and state, with 0 for a state that a pool has none in', async () => {
     let browsers = [
-      { pool: 'default', state: 'ready' },
-      { pool: 'default', state: 'ready' },
+      { pool: '', state: 'ready' },
+      { pool: '', state: 'ready' },
       { pool: 'pdf', state: 'broken' },
     ];
     const metrics = new Metrics(() => ({
       ...IDLE,
-      pool: { pools: ['default', 'pdf'], browsers, queue: { length: 3, maxwaitMs: 1500 } },
+      pool: { pools: ['', 'pdf'], browsers, queue: { length: 3, maxwaitMs: 1500 } },
     }));
     const before = await scrape(metrics);
     expect(before.get('cdpmux_browsers{pool="default",state="ready"}')).toBe(2);

@@ -122,7 +122,7 @@ describe('the Chromes of a pool', () => {
   it('are left to those who are there when cdpmux drains; nobody new comes in, but to them', async () => {
     cdpmux = await startCdpmux();
     const client = await connect();
-    cdpmux.mux.drainAll();
+    cdpmux.mux.drainAll(60_000);
     expect(cdpmux.mux.readiness()).toEqual({ ready: false, reasons: ['draining'] });
     await expect(connect()).rejects.toThrow('503');
     const { id } = cdpmux.mux.virtualBrowsers()[0]!;

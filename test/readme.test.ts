@@ -7,6 +7,12 @@ import { text } from 'node:stream/consumers';
 
 const snippetsDir = new URL('../dist/readme/', import.meta.url);
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+/** The lines of shell blocks that ask a running cdpmux: what each asks for. */
+const requests = [...readme.matchAll(/^curl (.*)$/gm)].map(([line, rest = '']) => ({
+  line,
+  method: /-X (\w+)/.exec(rest)?.[1] ?? 'GET',
+  url: /http:\/\/[^' ]+/.exec(rest)?.[0] ?? '',
+}));
 const snippets = [...readme.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code ?? '');
 
 async function startAsReadmeSays(): Promise<ChildProcess> {
@@ -35,6 +41,17 @@ describe('README', () => {
 
   it('has a snippet for each of three clients', () => {
     expect(snippets).toHaveLength(3);
+  });
+
+  it('has an example of each kind of request', () => {
+    expect(new Set(requests.map(({ method }) => method))).toEqual(new Set(['GET', 'POST']));
+  });
+
+  it.each(requests)('"$line" is answered', async ({ method, url }) => {
+    const done = new AbortController();
+    const { ok } = await fetch(url, { method, signal: done.signal });
+    done.abort();
+    expect(ok).toBe(true);
   });
 
   it.each(

@@ -191,7 +191,7 @@ describe('the files that strangers give to pages', () => {
       const unknown = `${cdpmux.url}/api/v1/virtual-browsers/12345678-1234-1234-1234-123456789012/files`;
       expect(await codeOf(await fetch(unknown))).toEqual([404, 'NOT_FOUND']);
       const verb = await fetch(await urlOf(client, 'x'), { method: 'PATCH' });
-      expect([verb.status, verb.headers.get('allow')]).toEqual([405, 'GET, PUT, DELETE']);
+      expect([verb.status, verb.headers.get('allow')]).toEqual([405, 'GET, HEAD, PUT, DELETE']);
     });
 
     it('reach a page by Puppeteer, which wants paths', async () => {

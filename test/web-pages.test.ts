@@ -105,6 +105,79 @@ describe('a web page in a browser on the same machine', () => {
   });
 });
 
+/** Every way in which a page can send an order without asking first, and one in which Chrome asks first. */
+const orderInPage = (url: string, method: string) => `
+  (async () => {
+    const url = ${JSON.stringify(url)};
+    const sent = (options) => fetch(url, options).then(({ status }) => status, () => 0);
+    const statuses = [await sent({ method: ${JSON.stringify(method)} })];
+    statuses.push(await sent({ method: 'POST', mode: 'no-cors', body: 'x=1' }));
+    navigator.sendBeacon(url, 'x');
+    const frame = Object.assign(document.createElement('iframe'), { name: 'answer' });
+    const form = Object.assign(document.createElement('form'), { action: url, method: 'post', target: 'answer' });
+    document.body.append(frame, form);
+    const answered = new Promise((resolve) => frame.addEventListener('load', resolve));
+    form.submit();
+    await answered;
+    frame.remove();
+    form.remove();
+    return statuses;
+  })()`;
+
+describe('an order of the operator’s', () => {
+  const orders = (): [string, string][] => {
+    const [browser] = cdpmux.mux.browsers();
+    const virtual = cdpmux.mux.virtualBrowsers().find(({ labels }) => labels['n'] === 'victim');
+    const ofBrowser = ['cordon', 'drain', 'recycle'].map((order) => `browsers/${browser?.id}/${order}`);
+    return [
+      ...[...ofBrowser, 'pause', 'reconnect', 'reload'].map((path): [string, string] => ['POST', path]),
+      ['DELETE', `virtual-browsers/${virtual?.id}`],
+    ];
+  };
+  let client: CdpClient;
+  beforeAll(async () => {
+    client = await CdpClient.connect(`${cdpmux.wsUrl}?label.n=victim`);
+  });
+  afterAll(() => client.close());
+
+  const expectNothingDone = async (): Promise<void> => {
+    expect(cdpmux.mux.browsers()).toMatchObject([{ state: 'ready' }]);
+    expect(cdpmux.mux.queue().paused).toBe(false);
+    expect(await client.send('Browser.getVersion')).toHaveProperty('product');
+  };
+
+  it('is not taken from a page of another site', async () => {
+    await navigate(`http://localhost:${(site.address() as AddressInfo).port}/`);
+    for (const [method, path] of orders()) {
+      // 0: Chrome gives the page no answer, whatever it was
+      expect(await inPage(orderInPage(`${cdpmux.url}/api/v1/${path}`, method))).toEqual([0, 0]);
+    }
+    await expectNothingDone();
+  });
+
+  it('is not taken from a page whose own name was pointed at this machine (DNS rebinding)', async () => {
+    const rebound = await startChrome({ flags: ['--host-resolver-rules=MAP rebound.example 127.0.0.1'] });
+    const before = page;
+    try {
+      const its = await CdpClient.connect(rebound.wsUrl);
+      page = { client: its, sessionId: (await its.newPage()).sessionId };
+      const base = cdpmux.url.replace('127.0.0.1', 'rebound.example');
+      await navigate(`${base}/`);
+      expect(await inPage('location.origin')).toBe(base);
+      for (const [method, path] of orders()) {
+        const statuses = await inPage(orderInPage(`${base}/api/v1/${path}`, method));
+        expect([path, statuses]).toEqual([path, [403, 403]]);
+      }
+      expect(await inPage(`fetch('/api/v1/browsers').then(({ status }) => status)`)).toBe(403);
+      await its.close();
+    } finally {
+      page = before;
+      await rebound.close();
+    }
+    await expectNothingDone();
+  });
+});
+
 describe('the Origin of an upgrade', () => {
   it.each(['https://tools.example:8443', 'https://TOOLS.example:8443', 'chrome-extension://abc'])(
     '%s is let in when allowed',

@@ -54,6 +54,8 @@ export const tokenRemoved = { code: 4401, reason: 'the token was removed' } as c
 /** Decides who may come in; the list of tokens can be replaced while it runs. */
 export class Access {
   readonly #trust: Trust;
+  /** Called after each change of the rules. */
+  readonly #watchers = new Set<() => void>();
   #rules: AccessRules;
 
   constructor(rules: AccessRules, trust: Trust) {
@@ -107,6 +109,18 @@ export class Access {
     return { ...guestOf(token, this.#trust ?? 'tenant'), url, ...(inQuery && { queryToken: given ?? '' }) };
   }
 
+  /** Whether a tenant has a say over all others, as the rules are now. */
+  isAdmin(tenant: Tenant): boolean {
+    if (!this.required) return (this.#trust ?? 'local') === 'local';
+    return this.#auth.tokens.some(({ name, admin }) => admin && name === tenant.name);
+  }
+
+  /** Calls the listener after each change of the rules; the function it gives stops that. */
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
   /** Whether a tenant may still come in: its token may have been removed while it waited. */
   knows(tenant: Tenant): boolean {
     return !this.required || this.#auth.tokens.some(({ name }) => name === tenant.name);
@@ -123,6 +137,7 @@ export class Access {
     const isSame = (name: string): boolean => plain(before.get(name)) === plain(after.get(name));
     const required = auth.required || this.required;
     this.#rules = { allowedHosts, allowedOrigins, auth: { ...auth, required } };
+    for (const listener of [...this.#watchers]) listener();
     return {
       added: [...after.keys()].filter((name) => !before.has(name)),
       changed: kept.filter((name) => !isSame(name)),

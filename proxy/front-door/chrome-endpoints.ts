@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Mux, NamedBrowser, PageEntry } from '../../src/index.js';
+import { muxDomain, type Mux, type NamedBrowser, type PageEntry } from '../../src/index.js';
 import { mustAllowMode } from '../auth/allowance.js';
 import { turnAway, type Access, type Guest } from '../auth/access.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
@@ -145,7 +145,7 @@ function pretty(value: unknown): string {
   return `${JSON.stringify(value, undefined, 3)}\n`;
 }
 
-/** The protocol as the `devtools-protocol` package ships it: a Chrome behind a pipe has no HTTP to ask. */
+/** The protocol as the `devtools-protocol` package ships it, since a Chrome behind a pipe has no HTTP to ask; and cdpmux's own domain. */
 async function readProtocol(): Promise<Buffer> {
   const require = createRequire(import.meta.url);
   const files = ['browser_protocol', 'js_protocol'].map((file) =>
@@ -154,6 +154,6 @@ async function readProtocol(): Promise<Buffer> {
   const [browser, js] = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).map(
     (text) => JSON.parse(text) as { version: object; domains: object[] },
   );
-  const domains = [...(browser?.domains ?? []), ...(js?.domains ?? [])];
+  const domains = [...(browser?.domains ?? []), ...(js?.domains ?? []), muxDomain];
   return Buffer.from(pretty({ version: browser?.version, domains }));
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CdpmuxError, type BrowserFiles, type Mux, type Tenant } from '../../src/index.js';
+import { refuseMethod } from './refusal.js';
 import { decode } from './request-path.js';
 
 /** An upload that says nothing for this long is given up, ms. */
@@ -40,8 +41,8 @@ export class FileEndpoints {
   }
 
   #all({ method }: IncomingMessage, response: ServerResponse, files: BrowserFiles): void {
-    if (method === 'GET') json(response, 200, files.list());
-    else notAllowed(response, 'GET');
+    if (method === 'GET' || method === 'HEAD') json(response, 200, files.list());
+    else refuseMethod(response, ['GET', 'HEAD']);
   }
 
   async #one(
@@ -52,6 +53,7 @@ export class FileEndpoints {
   ): Promise<void> {
     switch (request.method) {
       case 'GET':
+      case 'HEAD':
         return sendFile(response, files, name);
       case 'PUT':
         return takeFile(request, response, files, name);
@@ -60,7 +62,7 @@ export class FileEndpoints {
         else throw new CdpmuxError('NOT_FOUND', `No file has the name ${JSON.stringify(name)}.`);
         return;
       default:
-        notAllowed(response, 'GET, PUT, DELETE');
+        refuseMethod(response, ['GET', 'HEAD', 'PUT', 'DELETE']);
     }
   }
 }
@@ -113,8 +115,4 @@ function json(response: ServerResponse, status: number, value: unknown): void {
     'content-length': Buffer.byteLength(body),
   };
   response.writeHead(status, headers).end(body);
-}
-
-function notAllowed(response: ServerResponse, allow: string): void {
-  response.writeHead(405, { allow }).end();
 }

@@ -7,10 +7,10 @@ import type { Mux, PerSecond } from '../../src/index.js';
 import { CdpmuxError } from '../../src/index.js';
 import type { Access } from '../auth/access.js';
 import type { Tls } from '../config.js';
+import { OperatorApi, type OperatorOptions } from './api/operator-api.js';
 import { ChromeEndpoints } from './chrome-endpoints.js';
 import { FileEndpoints } from './file-endpoints.js';
 import type { Log } from './log.js';
-import { OperatorEndpoints, type OperatorOptions } from './operator-endpoints.js';
 import { publicAddress } from './public-address.js';
 import { refuseRequest } from './refusal.js';
 import { readPath } from './request-path.js';
@@ -59,7 +59,7 @@ export class FrontDoor {
   readonly #admin: Server | undefined;
   readonly #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
-  readonly #operator: OperatorEndpoints;
+  readonly #operator: OperatorApi;
   readonly #files: FileEndpoints;
   /** All connections, upgraded ones too, which the server itself forgets; taken off when they close. */
   readonly #sockets = new Set<Socket>();
@@ -68,7 +68,7 @@ export class FrontDoor {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
     this.#chrome = new ChromeEndpoints(options.mux, options.access, options.trustForwarded);
-    this.#operator = new OperatorEndpoints(options);
+    this.#operator = new OperatorApi(options);
     const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#answer(request, response);
     this.#server = options.tls
@@ -115,6 +115,7 @@ export class FrontDoor {
 
   /** Takes nobody new; drops after `deadline` ms whoever has not gone by then. */
   async close(deadline: number): Promise<void> {
+    this.#operator.close();
     const servers = [this.#server, ...(this.#admin ? [this.#admin] : [])].filter(
       ({ listening }) => listening,
     );
@@ -157,7 +158,7 @@ export class FrontDoor {
         await this.#chrome.handle(request, response, where, guest);
       } else if (await this.#files.handle(request, response, where.path, guest.tenant)) return;
       else if (where.path === '/') send(response, 200, text, this.#welcome(request, where.name));
-      else if (!(await this.#operator.handle(request, response, where.path, guest)))
+      else if (!(await this.#operator.handle(request, response, where, guest)))
         send(response, 404, text, `Nothing is at ${where.path}.\n`);
     } catch (error) {
       this.#onFault(request, response, error);

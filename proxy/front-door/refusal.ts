@@ -44,6 +44,7 @@ function refusalOf(error: unknown): Refusal {
     status,
     headers: {
       'content-type': 'application/json; charset=UTF-8',
+      'cache-control': 'no-store',
       ...(status === 401 && { 'www-authenticate': 'Bearer realm="cdpmux"' }),
       ...((status === 503 || status === 429) && {
         'retry-after': (known && error.details?.['retryAfter']) || String(RETRY_AFTER),
@@ -61,6 +62,19 @@ export function refuseRequest(response: ServerResponse, error: unknown): void {
   }
   const { status, headers, body } = refusalOf(error);
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
+}
+
+/** Answers a request whose path takes other methods. */
+export function refuseMethod(response: ServerResponse, allow: readonly string[]): void {
+  const message = `This takes no other methods than ${allow.join(', ')}.`;
+  const body = `${JSON.stringify({ error: { code: 'METHOD_NOT_ALLOWED', message } })}\n`;
+  const headers = {
+    allow: allow.join(', '),
+    'content-type': 'application/json; charset=UTF-8',
+    'cache-control': 'no-store',
+    'content-length': Buffer.byteLength(body),
+  };
+  response.writeHead(405, headers).end(body);
 }
 
 /** Answers an upgrade request with what went wrong, and closes. */

@@ -52,6 +52,11 @@ export class Connection implements Upstream {
     return this.#transport.backlog;
   }
 
+  /** Bytes read since it was opened. */
+  get received(): number {
+    return this.#transport.received;
+  }
+
   onceDrained(listener: () => void): void {
     this.#transport.onceDrained(listener);
   }

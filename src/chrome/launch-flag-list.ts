@@ -116,7 +116,7 @@ export const flagsForAnyone: ReadonlyMap<string, FlagValue> = new Map([
   ...none(
     'disable-smooth-scrolling disable-software-rasterizer disable-speech-api disable-threaded-animation',
   ),
-  ...none('disable-threaded-scrolling disable-translate disable-web-security disable-webgl'),
+  ...none('disable-threaded-scrolling disable-translate disable-webgl'),
   ...none('enable-automation enable-begin-frame-control enable-experimental-web-platform-features'),
   ...none('enable-precise-memory-info enable-unsafe-swiftshader force-dark-mode force-high-contrast'),
   ...none('force-prefers-reduced-motion ignore-certificate-errors process-per-site'),
@@ -161,6 +161,8 @@ export const flagsForAnyone: ReadonlyMap<string, FlagValue> = new Map([
 
 /** What only those may who have this machine's trust: files, programs of extensions, ways around proxies, the GPU. */
 export const flagsForLocal: ReadonlyMap<string, FlagValue> = new Map([
+  // The headless shell lets its pages load files with this one.
+  ...none('disable-web-security'),
   ...none(
     'allow-file-access-from-files enable-gpu enable-gpu-rasterization enable-unsafe-extension-debugging',
   ),

@@ -13,6 +13,7 @@ export class PipeTransport implements Transport {
   buffer = Buffer.allocUnsafeSlow(ARENA);
   readonly #input: Writable;
   readonly #output: Readable;
+  received = 0;
   /** The arena's bytes from `#start` to `#end` are committed and not yet handed to the pipe. */
   #start = 0;
   #end = 0;
@@ -85,6 +86,7 @@ export class PipeTransport implements Transport {
   }
 
   #onData = (chunk: Buffer): void => {
+    this.received += chunk.length;
     let start = 0;
     let end = chunk.indexOf(0);
     if (end !== -1 && this.#pieces.length > 0) {

@@ -11,6 +11,8 @@ export interface Transport {
   commit(): void;
   /** Bytes handed over and not yet written. */
   readonly backlog: number;
+  /** Bytes read since it was opened. */
+  readonly received: number;
   /** Calls `listener` once, when the backlog is written. */
   onceDrained(listener: () => void): void;
   /** Starts delivery; frames are the receiver's to patch and keep. `onClose` comes once and last. */

@@ -1,5 +1,5 @@
 import { WebSocket, type ClientOptions } from 'ws';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { CdpmuxError } from '../errors.js';
 import type { Transport, TransportHandlers } from './transport.js';
 
@@ -12,11 +12,11 @@ const CLOSE_TIMEOUT = 2_000;
 export class WebSocketTransport implements Transport {
   buffer = Buffer.alloc(0);
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
+  readonly #stream: Socket;
   #state: 'open' | 'corked' | 'closed' = 'open';
   #handlers: TransportHandlers | undefined;
 
-  private constructor(socket: WebSocket, stream: Duplex) {
+  private constructor(socket: WebSocket, stream: Socket) {
     this.#socket = socket;
     this.#stream = stream;
   }
@@ -33,7 +33,7 @@ export class WebSocketTransport implements Transport {
         skipUTF8Validation: true,
       };
       const socket = new WebSocket(url, options);
-      let stream: Duplex | undefined;
+      let stream: Socket | undefined;
       socket.once('upgrade', (response) => (stream = response.socket));
       socket.once('error', (cause) =>
         reject(new CdpmuxError('LAUNCH_FAILED', `No connection to ${url}: ${cause.message}`, { cause })),
@@ -46,6 +46,10 @@ export class WebSocketTransport implements Transport {
 
   get backlog(): number {
     return this.#stream.writableLength;
+  }
+
+  get received(): number {
+    return this.#stream.bytesRead;
   }
 
   reserve(length: number): number {

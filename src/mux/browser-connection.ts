@@ -31,6 +31,8 @@ export class BrowserConnection {
   #state: ConnectionState = { kind: 'open' };
   /** Virtual browsers that are being opened on it. */
   #opening = 0;
+  /** Bytes that Chrome had sent at the last look, when that was, and how fast they came before it. */
+  #seen = { bytes: 0, at: performance.now(), perSecond: 0 };
   /** When it last had a virtual browser. */
   #usedAt = performance.now();
 
@@ -88,6 +90,7 @@ export class BrowserConnection {
       virtualBrowsers: this.host.virtuals.size + this.#opening,
       pendingCommands: this.connection.pendingCount,
       backlogBytes: this.connection.backlog,
+      receivedPerSecond: this.#seen.perSecond,
       ageMs: performance.now() - this.#openedAt,
       idleMs: this.isInUse ? 0 : performance.now() - this.#usedAt,
     };
@@ -114,6 +117,14 @@ export class BrowserConnection {
       this.#opening--;
       left();
     }
+  }
+
+  /** Measures how much Chrome sends; called now and then. */
+  look(): void {
+    const { received: bytes } = this.connection;
+    const at = performance.now();
+    const perSecond = ((bytes - this.#seen.bytes) / Math.max(1, at - this.#seen.at)) * 1_000;
+    this.#seen = { bytes, at, perSecond };
   }
 
   retire(): void {

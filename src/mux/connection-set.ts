@@ -119,6 +119,7 @@ export class ConnectionSet {
 
   #tick(): void {
     const { connections } = this;
+    for (const one of connections) one.look();
     const due = dueChanges(connections, this.#options.settings());
     for (const one of due.retire) one.retire();
     for (const one of due.close) void one.close();

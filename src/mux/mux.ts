@@ -38,7 +38,8 @@ const DEFAULT_NAME = 'default';
 /** What `limits.commandsPerSecond` is for strangers where it is `auto`: beside one that floods, all others stay quick. */
 const STRANGERS_RATE = 2_000;
 
-type State = 'new' | 'ready' | 'draining' | 'closing';
+/** `retiring`: still takes new clients, and says that it soon won't. */
+type State = 'new' | 'ready' | 'retiring' | 'draining' | 'closing';
 
 /** Many clients, each in a virtual browser of its own, in a few Chromes. */
 export class Mux {
@@ -164,7 +165,9 @@ export class Mux {
   /** Whether a client could be served now, and if not, why; of named pools only the reasons. */
   readiness(): { ready: boolean; reasons: string[] } {
     if (this.#state !== 'ready') {
-      const why = { new: 'starting', draining: 'draining', closing: 'stopping' }[this.#state];
+      const why = { new: 'starting', retiring: 'draining', draining: 'draining', closing: 'stopping' }[
+        this.#state
+      ];
       return { ready: false, reasons: [why] };
     }
     const reasons = this.#pools.all.flatMap((pool) => pool.troubles());
@@ -281,9 +284,25 @@ export class Mux {
     this.#pools.reconfigure(this.#options);
   }
 
-  /** Lets nobody new in; who is there stays, and can be joined. */
-  drainAll(): void {
-    if (this.#state === 'ready') this.#state = 'draining';
+  /** Says that it is not ready, and goes on letting clients in: load balancers hear of it a little later. */
+  retire(): void {
+    if (this.#state === 'ready') this.#state = 'retiring';
+  }
+
+  /** Lets nobody new in, and turns away who waits; who is there stays, and can be joined. Clients are told that they will be closed after `timeout` ms. */
+  drainAll(timeout: number): void {
+    if (this.#state !== 'ready' && this.#state !== 'retiring') return;
+    this.#state = 'draining';
+    for (const { line } of this.#pools.all) line.turnAway(draining);
+    const deadline = Date.now() + timeout;
+    for (const { virtuals } of this.#pools.browsers) {
+      for (const virtual of virtuals) virtual.draining(deadline);
+    }
+  }
+
+  /** Whether a client is there, or about to be. */
+  get busy(): boolean {
+    return this.#pools.browsers.some(({ virtuals }) => virtuals.some(({ used }) => used));
   }
 
   /** Ends all: clients are closed with 1001, Chromes end within `deadline` ms, their profiles go. */

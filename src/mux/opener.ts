@@ -2,6 +2,7 @@ import { CdpmuxError } from '../errors.js';
 import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { EgressGate } from '../virtual/egress.js';
+import type { About } from '../virtual/mux-domain.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { BrowserLease, WholeChrome } from './browser-pool.js';
@@ -82,8 +83,9 @@ export class Opener {
       entry.left();
     };
     try {
-      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release });
       const { mode = 'shared', labels = {} } = request;
+      const about = this.#about(lease, pool.name, { mode, labels });
+      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release, about });
       const since = performance.now();
       this.#around.open.add({
         virtual,
@@ -101,9 +103,15 @@ export class Opener {
     }
   }
 
+  #about({ resource }: BrowserLease, pool: string, of: Pick<About, 'mode' | 'labels'>): About {
+    const { version } = this.#around.options();
+    const { product } = resource.version;
+    return { ...of, version, product, browserId: resource.id, pool: pool === '' ? 'default' : pool };
+  }
+
   #openOn(
     { resource }: BrowserLease,
-    { id, hooks, request, egress, release }: Opening,
+    { id, hooks, request, egress, release, about }: Opening,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
     const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
@@ -118,6 +126,7 @@ export class Opener {
       ...(proxyBypassList !== undefined && { proxyBypassList }),
       ...(egress && { egress }),
       policy: this.#around.policy,
+      about,
       ...(files && { files: files.store(outgoing.limits) }),
       onEnd: () => {
         this.#around.open.remove(id);
@@ -136,6 +145,7 @@ interface Opening {
   readonly request: OpenRequest;
   readonly egress: EgressGate | undefined;
   readonly release: () => void;
+  readonly about: About;
 }
 
 async function wishOf(request: OpenRequest, egress: EgressGate | undefined): Promise<Wish<WholeChrome>> {

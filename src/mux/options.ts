@@ -46,6 +46,8 @@ export interface ConnectionSettings {
 
 /** What a `Mux` is made with; `proxy/config` has the defaults and checks the ranges. */
 export interface MuxOptions {
+  /** cdpmux's own, for clients that ask. */
+  readonly version: string;
   /** Path of the Chrome to launch, or `embedded`; searched where not given. */
   readonly chrome?: string;
   /** The process's environment: `CHROME_PATH` and `PATH` are looked at, and Chrome inherits it. */

@@ -202,12 +202,17 @@ export class Pool<R, W = never> {
     this.#poke();
   }
 
+  /** Who waits, waits no more. */
+  turnAway(why: () => CdpmuxError): void {
+    for (const waited of [...this.#waits]) waited.abort(why());
+  }
+
   /** Takes nobody new, closes every resource; launches under way are closed as they arrive. */
   async close(deadline: number): Promise<void> {
     this.#state = 'closing';
     clearInterval(this.#look);
     // Clearing the queue would leave those who wait without an answer.
-    for (const waited of [...this.#waits]) waited.abort(closing());
+    this.turnAway(closing);
     await this.#fleet.close(deadline);
   }
 

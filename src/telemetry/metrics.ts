@@ -10,7 +10,7 @@ export interface MetricsSnapshot {
   readonly clients: number;
   readonly virtualBrowsers: number;
   readonly pendingCommands: number;
-  readonly pool?: PoolSnapshot;
+  readonly pool: PoolSnapshot;
 }
 
 /** A page of metrics as Prometheus scrapes it. */
@@ -57,7 +57,7 @@ export class Metrics {
     });
     this.#registerTotals();
     this.#registerGauges();
-    this.#writers.push(({ pool }) => pool && this.#pool.write(pool));
+    this.#writers.push(({ pool }) => this.#pool.write(pool));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

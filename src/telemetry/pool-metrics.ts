@@ -72,9 +72,14 @@ export class PoolMetrics {
   /** Sets the gauges; called at each scrape. */
   write({ pools, browsers, queue }: PoolSnapshot): void {
     this.#browsers.reset();
-    for (const pool of pools) for (const state of STATES) this.#browsers.set({ pool, state }, 0);
-    for (const { pool, state } of browsers) this.#browsers.inc({ pool, state });
+    for (const pool of pools.map(label)) for (const state of STATES) this.#browsers.set({ pool, state }, 0);
+    for (const { pool, state } of browsers) this.#browsers.inc({ pool: label(pool), state });
     this.#queueLength.set(queue.length);
     this.#maxwait.set(queue.maxwaitMs / 1_000);
   }
+}
+
+/** For Prometheus an empty label is none. */
+function label(pool: string): string {
+  return pool === '' ? 'default' : pool;
 }

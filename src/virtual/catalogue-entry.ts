@@ -91,3 +91,8 @@ export function levels(root: Entry, session: Entry): CommandEntry {
 export function scoped(note: string): Entry {
   return { kind: 'scope', note, rule: undefined };
 }
+
+/** An event that cdpmux sends, and Chrome never. */
+export function answered(note: string): Entry {
+  return { kind: 'answer', note, rule: undefined };
+}

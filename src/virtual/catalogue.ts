@@ -4,6 +4,7 @@ import {
   freeForLocal,
   levels,
   pass,
+  answered,
   scoped,
   type CommandEntry,
   type DomainEntry,
@@ -16,6 +17,7 @@ import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
 import { emulationInFrames, networkCookies } from './rules-fatal.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
+import { muxCommands } from './rules-mux.js';
 import { securityCommands } from './rules-security.js';
 import { storageCommands } from './rules-storage.js';
 import { emulationCommands, fetchCommands, memoryCommands, systemInfoCommands } from './rules-system.js';
@@ -56,6 +58,7 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
       },
     }),
     IO: each(ioCommands),
+    Mux: each(muxCommands, answered('from cdpmux, to clients that have used a command of this domain')),
 
     BluetoothEmulation: refused("the adapter is one for all; it can't be emulated for one alone.", free),
     Cast: refused(

@@ -4,6 +4,7 @@ import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { EgressGate } from './egress.js';
+import type { About, MuxInfo } from './mux-domain.js';
 import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
@@ -40,6 +41,8 @@ export interface VirtualBrowserOptions {
   readonly policy?: OutgoingPolicy;
   /** Its uploads and downloads, deleted with it; none where Chrome runs on another machine. */
   readonly files?: FileStore;
+  /** What is told of it to its clients. */
+  readonly about: About;
   /** Called once, when it has ended for whatever reason. */
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
@@ -93,7 +96,8 @@ export class VirtualBrowser {
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
   #state: 'open' | 'ended' = 'open';
-  #lifetime: NodeJS.Timeout | undefined;
+  #lifetime: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | undefined;
+  #drainDeadline: number | undefined;
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
@@ -146,6 +150,31 @@ export class VirtualBrowser {
 
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** What a client is told that asks where it is. */
+  get info(): MuxInfo {
+    const { id, tenant, limits } = this;
+    const { pending, targets, contexts, sessions, autoAttach } = limits;
+    return {
+      ...this.#options.about,
+      virtualBrowserId: id,
+      tenant: tenant.name,
+      // not all that was handed over with them
+      limits: { pending, targets, contexts, sessions, autoAttach },
+      ...(this.#lifetime && { endsAt: this.#lifetime.endsAt }),
+    };
+  }
+
+  /** When clients that are still there will be closed, ms since 1970; while cdpmux is about to stop. */
+  get drainDeadline(): number | undefined {
+    return this.#drainDeadline;
+  }
+
+  /** Tells the clients that want to know that cdpmux is about to stop. */
+  draining(deadline: number): void {
+    this.#drainDeadline = deadline;
+    for (const client of this.clients) client.draining(deadline);
   }
 
   /** The target of type `browser` that a client finds in its Chrome. */
@@ -230,7 +259,7 @@ export class VirtualBrowser {
   end({ code, reason }: EndReason): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    clearTimeout(this.#lifetime);
+    clearTimeout(this.#lifetime?.timer);
     for (const client of [...this.clients]) client.end(code, reason);
     this.host.forget(this);
     const { files } = this;
@@ -264,8 +293,9 @@ export class VirtualBrowser {
     const { lifetime } = this.#options;
     if (lifetime === 0 || this.ended) return;
     const reason = `time limit: a virtual browser lives ${lifetime} ms (timeout, limits.lifetime)`;
-    this.#lifetime = setTimeout(() => this.end({ code: 4408, reason }), lifetime);
-    this.#lifetime.unref();
+    const timer = setTimeout(() => this.end({ code: 4408, reason }), lifetime);
+    timer.unref();
+    this.#lifetime = { timer, endsAt: Date.now() + lifetime };
   }
 
   *#discoverers(): Generator<ClientSession> {

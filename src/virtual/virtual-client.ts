@@ -91,6 +91,7 @@ export class VirtualClient implements ReplySink {
   #pending = 0;
   readonly #mostPending: number;
   readonly #rules: Rules;
+  #isToldOfMux = false;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
     this.virtual = virtual;
@@ -111,6 +112,21 @@ export class VirtualClient implements ReplySink {
     });
     if (page) virtual.host.upstream.route(prepared.rootId, { onEvent: this.#onBrowserRootEvent });
     virtual.host.addSession(this.root);
+  }
+
+  /**
+   * It has used the Mux domain, and is told of what happens to it from then on: who never does must not meet events
+   * that no Chrome sends.
+   */
+  usesMux(): void {
+    if (this.#isToldOfMux) return;
+    this.#isToldOfMux = true;
+    if (this.virtual.drainDeadline !== undefined) this.draining(this.virtual.drainDeadline);
+  }
+
+  /** cdpmux is about to stop, and closes it then at the latest, ms since 1970. */
+  draining(deadline: number): void {
+    if (this.#isToldOfMux) this.root.emit('Mux.draining', { deadline });
   }
 
   /** A frame from the client's socket. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import type { Attack, Stage } from './arena.js';
 import { SECRET } from './living.js';
@@ -20,6 +21,10 @@ const endpoints = [
   '/json/protocol',
   '/api/v1/status',
   '/api/v1/virtual-browsers',
+  '/api/v1/virtual-browsers?tenant=victim',
+  '/api/v1/queue',
+  '/api/v1/browsers',
+  '/api/v1/connections',
 ];
 
 /** One's own name, the other's, and none: all with the attacker's own token. */
@@ -68,6 +73,30 @@ export const http: readonly Attack[] = [
             );
             if (replies[0] !== replies[1]) leaks.push(`${path} of ${of}: ${replies.join(' but for none ')}`);
           }
+        }
+      }
+      return { tries, leaks };
+    },
+  },
+  {
+    name: 'looks at the victim’s virtual browsers and ends them',
+    attempt: async ({ stage: { parties } }) => {
+      const { attacker, victim } = parties;
+      const list = `${victim.httpUrl}/api/v1/virtual-browsers`;
+      const answer = await fetch(list, { headers: victim.headers });
+      const { virtualBrowsers } = (await answer.json()) as { virtualBrowsers: { id: string }[] };
+      const leaks: string[] = virtualBrowsers.length > 0 ? [] : ['the victim has none'];
+      let tries = 0;
+      for (const { id } of virtualBrowsers) {
+        for (const method of ['GET', 'DELETE']) {
+          tries++;
+          const replies = await Promise.all(
+            [id, randomUUID()].map(async (one) => {
+              const response = await fetch(`${list}/${one}`, { method, headers: attacker.headers });
+              return `${response.status} ${(await response.text()).replaceAll(one, '<id>')}`;
+            }),
+          );
+          if (replies[0] !== replies[1]) leaks.push(`${method}: ${replies.join(' but for none ')}`);
         }
       }
       return { tries, leaks };

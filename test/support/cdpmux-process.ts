@@ -18,6 +18,7 @@ export interface CdpmuxProcess {
   out(): string;
   err(): string;
   kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<unknown[]>;
   /** Ends it, waits for its Chromes and removes its directory. */
   close(): Promise<void>;
 }
@@ -38,7 +39,8 @@ export async function startProcess(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   const exited = once(child, 'exit');
   const close = async (): Promise<void> => {
-    child.kill('SIGTERM');
+    // with SIGTERM it would wait for clients that a failed test left
+    child.kill('SIGINT');
     const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await exited;
     clearTimeout(late);
@@ -59,6 +61,7 @@ export async function startProcess(
       out: () => out,
       err: () => err,
       kill: (signal) => child.kill(signal),
+      exited,
       close,
     };
   } catch (error) {
