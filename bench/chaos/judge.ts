@@ -1,4 +1,5 @@
-import type { Unit, Wire } from './messages.js';
+import { browserLost } from '../../src/cdp/errors.js';
+import type { Unit } from './messages.js';
 import type { Sightings } from './sightings.js';
 
 /** Of refusals, before the upgrade, with what their JSON may say to a client that has done nothing wrong. */
@@ -81,9 +82,9 @@ export class Judge {
       if (cause === 'none') others.push(this.#describe(unit));
       else counts[cause] += 1;
       if (cause === 'done' || cause === 'cutThemselves') continue;
-      const ending = endingOf(unit.wire);
+      const ending = endingOf(unit);
       endings.set(ending, (endings.get(ending) ?? 0) + 1);
-      if (!isDocumented(unit.wire)) problems.push(`undocumented: ${this.#describe(unit)}`);
+      if (!isDocumented(unit)) problems.push(`undocumented: ${this.#describe(unit)}`);
     }
     const units = this.#units.length;
     const share = counts.done / (counts.done + others.length);
@@ -106,7 +107,7 @@ export class Judge {
   #describe(unit: Unit): string {
     const place = this.#sightings.of(unit.unit);
     const where = place ? `browser ${place.browser}, connection ${place.connection}` : 'on no browser';
-    return `unit ${unit.unit} (${unit.kind}, ${where}, ${unit.ended - unit.began} ms): ${endingOf(unit.wire)}; ${unit.error}`;
+    return `unit ${unit.unit} (${unit.kind}, ${where}, ${unit.ended - unit.began} ms): ${endingOf(unit)}; ${unit.error}`;
   }
 }
 
@@ -115,14 +116,22 @@ function isDuring({ began, ended }: Unit, { at }: Loss): boolean {
   return began <= at && at <= ended && ended - at <= TOLD;
 }
 
-function isDocumented({ status = 0, refusal = '', retryAfter, close }: Wire): boolean {
+function isDocumented(unit: Unit): boolean {
+  const { status = 0, refusal = '', retryAfter, close } = unit.wire;
   if (close) return CLOSES.includes(close.code);
+  if (status === 101) return isTold(unit);
   return (REFUSALS.get(status)?.includes(refusal) ?? false) && retryAfter !== undefined;
 }
 
-function endingOf({ status, refusal, retryAfter, close }: Wire): string {
+/** Whether a command was answered with the loss: some libraries then close before they read that cdpmux does. */
+function isTold({ error = '' }: Unit): boolean {
+  return error.includes(browserLost.message);
+}
+
+function endingOf(unit: Unit): string {
+  const { status, refusal, retryAfter, close } = unit.wire;
   if (close) return `close ${close.code} ${close.reason}`;
-  if (status === 101) return 'no close from cdpmux';
+  if (status === 101) return isTold(unit) ? `answer to a command: ${browserLost.message}` : 'nothing';
   if (status === undefined) return 'no answer';
   return `${status} ${refusal}${retryAfter === undefined ? '' : `, Retry-After ${retryAfter}`}`;
 }

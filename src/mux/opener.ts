@@ -1,3 +1,4 @@
+import { browserLost } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -43,6 +44,15 @@ export interface OpenerSurroundings {
   readonly files: () => FileRoot | undefined;
 }
 
+/** Whose place it is to be. */
+interface Who {
+  readonly id: string;
+  readonly name: string | undefined;
+}
+
+/** So many Chromes may be lost under one who is being let in. */
+const MOST_TRIES = 3;
+
 /** Opens virtual browsers: waits for a place, and gives it back when they end. */
 export class Opener {
   readonly #around: OpenerSurroundings;
@@ -52,9 +62,21 @@ export class Opener {
   }
 
   /** Opens one on a place that it holds until it ends; rejects with what `Pool.acquire` does, or OVER_QUOTA. */
-  async open(
-    { id, name }: { id: string; name: string | undefined },
-    hooks: Hooks,
+  async open(who: Who, hooks: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
+    // A Chrome may die under one who has only just been given a place in it, and has lost nothing yet.
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#openOnce(who, hooks, request);
+      } catch (error) {
+        const isLost = error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
+        if (!isLost || tries === MOST_TRIES || request.signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #openOnce(
+    { id, name }: Who,
+    { onEnd, onIdle }: Hooks,
     request: OpenRequest,
   ): Promise<VirtualBrowser> {
     const { pools, quotas, metrics, options } = this.#around;
@@ -82,10 +104,20 @@ export class Opener {
       lease.release();
       entry.left();
     };
+    let state: 'opening' | 'open' = 'opening';
+    const hooks: Hooks = {
+      onIdle,
+      // what ends before it was open has never been there
+      onEnd: () => {
+        if (state === 'open') onEnd();
+      },
+    };
     try {
       const { mode = 'shared', labels = {} } = request;
       const about = this.#about(lease, pool.name, { mode, labels });
       const virtual = await this.#openOn(lease, { id, hooks, request, egress, release, about });
+      if (virtual.ended) throw new CdpmuxError('BROWSER_LOST', browserLost.message);
+      state = 'open';
       const since = performance.now();
       this.#around.open.add({
         virtual,
