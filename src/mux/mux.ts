@@ -4,6 +4,7 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { EventFeed } from '../telemetry/event-feed.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
+import type { AuditReport } from '../virtual/audit.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
@@ -20,6 +21,7 @@ import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
 import { Quotas } from './quotas.js';
 import { TenantRates } from './rate-limit.js';
+import { Auditor } from './slot-audit.js';
 import type { BrowserReport, ConnectionReport, QueueReport, VirtualBrowserReport } from './reports.js';
 import { ClientSeat } from './seat.js';
 import type {
@@ -52,6 +54,7 @@ export class Mux {
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
+  readonly #auditor: Auditor;
   readonly #rates: TenantRates;
   #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
@@ -59,12 +62,18 @@ export class Mux {
   #state: State = 'new';
 
   constructor(options: MuxOptions) {
-    this.#options = options;
     this.#metrics = new Metrics(() => this.#snapshot());
-    this.#pools = new Pools(options, this.feed, this.#metrics.connections);
+    this.#options = { ...options, onFault: (error) => this.#onFault(error, options.onFault) };
+    this.#pools = new Pools(this.#options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
+    this.#auditor = new Auditor({
+      browsers: () => this.#pools.browsers,
+      isKept: (virtual) => this.#isKept(virtual),
+      metrics: this.#metrics,
+      feed: this.feed,
+    });
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
@@ -84,6 +93,7 @@ export class Mux {
     if (isShared) this.#files = await FileRoot.in(filesDirectory);
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     await this.#pools.start();
+    this.#auditor.start();
     if (this.#state === 'new') this.#state = 'ready';
   }
 
@@ -274,6 +284,11 @@ export class Mux {
     return true;
   }
 
+  /** Compares what is believed of all browsers with what they have; mends what two audits in a row have found. It happens by itself every minute. */
+  audit(): Promise<AuditReport> {
+    return this.#auditor.audit();
+  }
+
   /** Other settings from now on: for what is opened and launched from here. */
   reconfigure(live: LiveOptions): void {
     this.#options = { ...this.#options, ...live };
@@ -307,6 +322,7 @@ export class Mux {
   async close(deadline: number): Promise<void> {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
+    this.#auditor.stop();
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }
@@ -348,6 +364,18 @@ export class Mux {
   #virtualsOf(name: string): VirtualBrowser[] {
     const all = this.#pools.browsers.flatMap(({ virtuals }) => virtuals);
     return all.filter(({ tenant }) => tenant.name === name);
+  }
+
+  #onFault(error: unknown, tell = (fault: unknown) => process.emitWarning(String(fault))): void {
+    this.#metrics.countFault();
+    this.feed.emit('warn', 'fault', `A message could not be handled: ${String(error)}`);
+    tell(error);
+  }
+
+  /** One with a name outlives its clients; one that is not listed yet is being opened. */
+  #isKept({ id }: VirtualBrowser): boolean {
+    const record = this.#open.get(id);
+    return record === undefined || record.name !== undefined;
   }
 
   #mustServe(): void {
