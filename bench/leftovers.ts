@@ -133,7 +133,7 @@ export async function heapAfterCollection(): Promise<number> {
 }
 
 function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
-  const { browsers, ...counts } = cdpmux;
+  const { browsers, connections: _open, connectionReuse: _ratio, ...counts } = cdpmux;
   return [
     ...chrome.targets.map((target) => `Chrome still has the target ${target}`),
     ...(chrome.contexts > 0 ? [`Chrome still has ${chrome.contexts} contexts`] : []),

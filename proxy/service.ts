@@ -68,6 +68,8 @@ export class Service {
       limits,
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
+      onFault: (error) =>
+        log('error', 'a message could not be handled', { error: String((error as Error).stack) }),
     });
     mux.feed.listen(({ level, message, type, fields }) =>
       log(level, message, { event: type, ...withPoolName(fields) }),

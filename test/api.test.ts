@@ -291,3 +291,29 @@ describe('what happens to browsers', () => {
     for (const type of ['browser.ready', 'browser.draining', 'queue.paused']) expect(events).toContain(type);
   });
 });
+
+describe('a named pool', () => {
+  it('is told from the one without a name in lists, figures and the queue', async () => {
+    const pooled = await startCdpmux({ 'browsers.max': 1, 'pools.pdf.browsers.min': 1 });
+    try {
+      const its = await DescribedApi.of(pooled.url);
+      const client = await CdpClient.connect(`${pooled.wsUrl}?pool=pdf`);
+      const countsAt = async (path: string) =>
+        Promise.all(
+          ['', '?pool=default', '?pool=pdf'].map(async (query) => {
+            const [list] = Object.values(await its.json<Record<string, unknown[]>>('GET', path + query));
+            return list?.length;
+          }),
+        );
+      expect(await countsAt('/api/v1/browsers')).toEqual([2, 1, 1]);
+      expect(await countsAt('/api/v1/virtual-browsers')).toEqual([1, 0, 1]);
+      const metrics = (await its.ask('GET', '/metrics')).body;
+      for (const pool of ['default', 'pdf']) {
+        expect(metrics).toContain(`cdpmux_browsers{pool="${pool}",state="ready"} 1\n`);
+      }
+      await client.close();
+    } finally {
+      await pooled.close();
+    }
+  });
+});

@@ -114,7 +114,8 @@ describe.each(kinds)('a launched Chrome (%s)', (kind, executable) => {
   });
 
   it(`runs as the ${kind}, headless, with the features given in addition switched off`, async () => {
-    const chrome = await launch(executable, { flags: ['--disable-features=SomeFeature', '--lang=de'] });
+    const flags = ['--disable-features=SomeFeature', '--lang=de', '--blink-settings=imagesEnabled=false'];
+    const chrome = await launch(executable, { flags });
     try {
       const [answer] = await exchange(chrome, [{ id: 1, method: 'Browser.getBrowserCommandLine' }]);
       const line = Object.values(survivors(chrome.pid, chrome.profilePath)).find(
@@ -124,6 +125,8 @@ describe.each(kinds)('a launched Chrome (%s)', (kind, executable) => {
         / --headless.* --disable-features=\S*WebUIOmniboxPopup\S*,SomeFeature .*--lang=de/,
       );
       expect(line?.match(/--disable-features/g)).toHaveLength(1);
+      expect(line).toContain(' --blink-settings=imagesEnabled=false,middleClickPasteAllowed=false ');
+      expect(line?.match(/--blink-settings/g)).toHaveLength(1);
       expect(line).not.toMatch(/--js-flags|--remote-debugging-port/);
       // only with --enable-automation does Chrome give it away
       expect(answer).toContain('"error"');

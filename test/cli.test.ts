@@ -122,7 +122,10 @@ describe('cdpmux', () => {
     }
     expect(third).toContain(`const browser = await puppeteer.connect({ browserWSEndpoint: '${url}' })`);
     expect(rest).toEqual(['']);
-    const lines = cdpmux.err().split('\n').filter((line) => line !== '');
+    const lines = cdpmux
+      .err()
+      .split('\n')
+      .filter((line) => line !== '');
     const told = lines.map((line) => JSON.parse(line) as { level: number; event?: string });
     expect(told.map(({ event }) => event)).toContain('browser.ready');
     expect(told.filter(({ level }) => level > 30)).toEqual([]);

@@ -105,7 +105,8 @@ describe.each(kinds)('what a shared Chrome refuses, in an exclusive one: %s', (k
   });
 
   it('gives the clipboard', async () => {
-    const page = await client.newPage(site.url('exclusive', 'home'));
+    const page = await client.newPage();
+    await navigate(client, page, site.url('exclusive', 'home'));
     const permissions = ['clipboardReadWrite', 'clipboardSanitizedWrite'];
     await client.send('Browser.grantPermissions', { permissions, origin: site.origin });
     await client.send('Page.bringToFront', {}, page.sessionId);
@@ -114,7 +115,8 @@ describe.each(kinds)('what a shared Chrome refuses, in an exclusive one: %s', (k
   });
 
   it('gives a page’s script the protocol', async () => {
-    const page = await client.newPage(site.url('exclusive', 'home'));
+    const page = await client.newPage();
+    await navigate(client, page, site.url('exclusive', 'home'));
     await client.send('Target.exposeDevToolsProtocol', { targetId: page.targetId });
     const asked = `new Promise((done)=>{cdp.onmessage=done;cdp.send('{"id":1,"method":"Target.getTargets"}')})`;
     expect(await evaluate(client, page, asked)).toContain(page.targetId);

@@ -83,7 +83,8 @@ describe.each(kinds)('a stranger with a Chrome for itself: %s', (kind) => {
   });
 
   it('opens no file by a command, in whatever context', async () => {
-    const page = await client.newPage(home());
+    const page = await client.newPage();
+    await navigate(client, page, home());
     const { browserContextId } = await client.send<{ browserContextId: string }>(
       'Target.createBrowserContext',
     );
@@ -100,7 +101,8 @@ describe.each(kinds)('a stranger with a Chrome for itself: %s', (kind) => {
   });
 
   it('gets no file by a redirect that it makes up at the root', async () => {
-    const page = await client.newPage(home());
+    const page = await client.newPage();
+    await navigate(client, page, home());
     await client.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
     void client.ask('Page.navigate', { url: site.url('stranger', 'frames') }, page.sessionId);
     const paused = await client.waitFor(({ method }) => method === 'Fetch.requestPaused');

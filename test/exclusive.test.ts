@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
-import { refusedUpgrade } from './support/ask.js';
+import { errorOf, refusedUpgrade } from './support/ask.js';
 import { CdpClient } from './support/cdp-client.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { chromeExecutable } from './support/chrome.js';
 import { eventually } from './support/eventually.js';
 import { exclusiveUrl, findChrome, kinds, type Found } from './support/exclusive.js';
-import { evaluate } from './support/page.js';
+import { evaluate, navigate } from './support/page.js';
 import { survivors } from './support/processes.js';
 import { openSite, type Site } from './support/site.js';
 
@@ -109,7 +109,8 @@ describe.each(kinds)('a client with a Chrome for itself: %s', (kind) => {
       '--js-flags=--expose-gc',
     ];
     const client = await connect(flags);
-    const page = await client.newPage(site.url('exclusive', 'home'));
+    const page = await client.newPage();
+    await navigate(client, page, site.url('exclusive', 'home'));
     const seen =
       '[outerWidth,outerHeight,navigator.userAgent,navigator.language,devicePixelRatio,typeof gc].join()';
     expect(await evaluate(client, page, seen)).toBe('1234,777,Somebody/1,de,2,function');
@@ -119,7 +120,7 @@ describe.each(kinds)('a client with a Chrome for itself: %s', (kind) => {
   it('is alone in it, and the Chrome is gone when the client has gone', async () => {
     const [one, other] = await Promise.all([connect(), connect()]);
     const shared = await CdpClient.connect(cdpmux.wsUrl);
-    await one.newPage(site.url('exclusive', 'home'));
+    await one.newPage();
     const targets = await shared.send<{ targetInfos: unknown[] }>('Target.getTargets');
     expect(targets.targetInfos).toHaveLength(1);
     const [first, second] = await Promise.all([findChrome(one), findChrome(other)]);
@@ -143,7 +144,8 @@ describe.each(kinds)('a client with a Chrome for itself: %s', (kind) => {
   it('is joined by a further client that knows its id, and ends with Browser.close', async () => {
     const first = await connect();
     const { targetInfo } = await first.send<{ targetInfo: { targetId: string } }>('Target.getTargetInfo');
-    const page = await first.newPage(site.url('exclusive', 'home'));
+    const page = await first.newPage();
+    await navigate(first, page, site.url('exclusive', 'home'));
     const chrome = await findChrome(first);
     const second = await CdpClient.connect(`${cdpmux.wsUrl}devtools/browser/${targetInfo.targetId}`);
     const params = { targetId: page.targetId, flatten: true };
@@ -158,6 +160,15 @@ describe.each(kinds)('a client with a Chrome for itself: %s', (kind) => {
     await eventually(() => isGone(chrome), { within: 15_000, what: 'the end of the Chrome' });
     const gone = await refusedUpgrade(`${cdpmux.wsUrl}devtools/browser/${targetInfo.targetId}`);
     expect(gone.status).toBe(404);
+  });
+
+  it('is told when it would join one that shares its Chrome', async () => {
+    const shared = await CdpClient.connect(cdpmux.wsUrl);
+    const { targetInfo } = await shared.send<{ targetInfo: { targetId: string } }>('Target.getTargetInfo');
+    const url = exclusiveUrl(`${cdpmux.wsUrl}devtools/browser/${targetInfo.targetId}`);
+    const answer = await refusedUpgrade(url);
+    expect([answer.status, errorOf(answer)['parameter']]).toEqual([400, 'mode']);
+    await shared.close();
   });
 
   it('may have it crash, and is told that it was lost', async () => {

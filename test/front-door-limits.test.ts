@@ -150,10 +150,10 @@ describe('the parameters of an upgrade', () => {
     ['initialPage', 'maybe', /true or false/],
     ['queueTimeout', '-1', /0 to \d+/],
     ['priority', 'urgent', /low, normal, high or critical/],
-    ['mode', 'exclusive', /not available yet/],
+    ['mode', 'single', /shared or exclusive/],
     ['keepAlive', '1000', /not available yet/],
     ['timeout', '1h', /0 to \d+/],
-    ['launch', '{"args":[]}', /not available yet/],
+    ['launch', '{"args":[]}', /exclusive/],
     ['proxyServer', '', /1 to \d+/],
     ['label.a b', 'x', /letters/],
   ])('are refused as %s=%s', async (parameter, value, range) => {

@@ -75,13 +75,15 @@ describe('a secret', () => {
       ]);
       for (const { secret, query, headers } of ways) {
         // without /json/version and /json/list, whose URLs hold the token for who gave it in a query
-        for (const path of ['/', '/nowhere', '/json/bogus', '/json/close/x', '/metrics', '/api/v1/status']) {
+        const api = ['status', 'browsers', 'virtual-browsers', 'connections', 'queue', 'virtual-browsers/x'];
+        const paths = [...api.map((path) => `/api/v1/${path}`), '/openapi.json', '/metrics'];
+        for (const path of [...paths, '/', '/nowhere', '/json/bogus', '/json/close/x']) {
           answers.push(await ask(`${cdpmux.url}${path}?${query}`, { headers }));
         }
         answers.push(await ask(`${cdpmux.url}/api/v1/reload?${query}`, { method: 'POST', headers }));
         for (const bad of [
           '/?queueTimeout=x',
-          '/?mode=exclusive',
+          '/?mode=single',
           '/nowhere?x',
           '/name/?x',
           '/devtools/page/x?x',

@@ -21,16 +21,21 @@ export interface PendingCommand {
   readonly sessionId: string;
 }
 
-/** Who gets the reply to a command. */
-export interface ReplySink {
+/** Whom an error of cdpmux's own concerns, met while a message was handled: it ends, and nobody else. */
+export interface FaultSink {
+  onFault(error: unknown): void;
+}
+
+/** Who gets the reply to a command; without `onFault` it concerns nobody in particular. */
+export interface ReplySink extends Partial<FaultSink> {
   /** `message` is the sink's to patch and keep; `scan` is only good until this returns. */
   onReply(command: PendingCommand, message: Buffer, scan: MessageScanner): void;
   /** Chrome will never answer this command. */
   onUnanswered(command: PendingCommand, error: CdpError): void;
 }
 
-/** Who gets the events of a session. */
-export interface EventSink {
+/** Who gets the events of a session; without `onFault` it concerns nobody in particular. */
+export interface EventSink extends Partial<FaultSink> {
   /** `message` is the sink's to patch and keep; `scan` is only good until this returns. */
   onEvent(message: Buffer, scan: MessageScanner): void;
 }
@@ -44,8 +49,14 @@ export interface Upstream {
   forward(frame: Buffer, scan: CommandScanner, pending: PendingCommand): void;
   /** Sends a client's command whose parameters were rewritten. */
   forwardRewritten(method: string, params: unknown, pending: PendingCommand): void;
-  /** Sends a command of cdpmux's own; `''` is the root. */
-  call<M extends Method>(method: M, params: Params<M>, sessionId: string, reply?: Reply<M>): void;
+  /** Sends a command of cdpmux's own; `''` is the root. An error in `reply` concerns whom it is sent for. */
+  call<M extends Method>(
+    method: M,
+    params: Params<M>,
+    sessionId: string,
+    reply?: Reply<M>,
+    sentFor?: FaultSink,
+  ): void;
   /** The same as a promise; for flows where later messages may be handled before the continuation runs. */
   request<M extends Method>(method: M, params: Params<M>, sessionId: string): Promise<Result<M>>;
   /** Sends the session's events to `sink`. */
@@ -56,6 +67,8 @@ export interface Upstream {
   failSession(sessionId: string, error: CdpError): void;
   /** Forgets all that is pending for `owner`. */
   forget(owner: ReplySink): void;
+  /** Ends whom an error of cdpmux's own concerns, and tells of it; everybody else goes on. */
+  blame(error: unknown, concerned: Partial<FaultSink> | undefined): void;
   /** Bytes that wait to be written. */
   readonly backlog: number;
   /** Calls `listener` once, when the backlog is written. */

@@ -3,6 +3,7 @@ import { MessageScanner, normaliseMessage, KIND_REPLY } from '../cdp/message-sca
 import type { CommandScanner } from '../cdp/command-scanner.js';
 import type {
   EventSink,
+  FaultSink,
   Method,
   Params,
   PendingCommand,
@@ -35,6 +36,8 @@ export class Connection implements Upstream {
   readonly #pending = new Map<number, PendingCommand>();
   /** Filled by `route` when a session becomes known, emptied by `unroute`. */
   readonly #routes = new Map<string, EventSink>();
+  /** Told of errors of cdpmux's own, whose message it was has been closed by then; by default a warning of Node's. */
+  onFault: (error: unknown) => void = (error) => process.emitWarning(asError(error));
   #state: 'open' | 'closed' = 'open';
   #nextId = FIRST_ID;
 
@@ -89,8 +92,14 @@ export class Connection implements Upstream {
     if (id !== undefined) this.#write(id, method, params, pending.sessionId);
   }
 
-  call<M extends Method>(method: M, params: Params<M>, sessionId: string, reply?: Reply<M>): void {
-    this.forwardRewritten(method, params, new OwnCommand(sessionId, reply as OwnReply | undefined));
+  call<M extends Method>(
+    method: M,
+    params: Params<M>,
+    sessionId: string,
+    reply?: Reply<M>,
+    sentFor?: FaultSink,
+  ): void {
+    this.forwardRewritten(method, params, new OwnCommand(sessionId, reply as OwnReply | undefined, sentFor));
   }
 
   request<M extends Method>(method: M, params: Params<M>, sessionId: string): Promise<Result<M>> {
@@ -115,7 +124,7 @@ export class Connection implements Upstream {
     for (const [id, pending] of this.#pending) {
       if (pending.sessionId !== sessionId) continue;
       this.#pending.delete(id);
-      pending.owner.onUnanswered(pending, error);
+      this.#unanswered(pending, error);
     }
   }
 
@@ -125,13 +134,22 @@ export class Connection implements Upstream {
     }
   }
 
+  blame(error: unknown, concerned: Partial<FaultSink> | undefined): void {
+    try {
+      concerned?.onFault?.(error);
+    } catch (further) {
+      this.onFault(further);
+    }
+    this.onFault(error);
+  }
+
   close(): void {
     this.#transport.close();
   }
 
   #register(pending: PendingCommand): number | undefined {
     if (this.#state === 'closed') {
-      pending.owner.onUnanswered(pending, browserLost);
+      this.#unanswered(pending, browserLost);
       return undefined;
     }
     let id = this.#nextId;
@@ -155,24 +173,44 @@ export class Connection implements Upstream {
     this.#transport.commit();
   }
 
+  #unanswered(pending: PendingCommand, error: CdpError): void {
+    try {
+      pending.owner.onUnanswered(pending, error);
+    } catch (fault) {
+      this.blame(fault, pending.owner);
+    }
+  }
+
+  /** Many clients' messages come here: an error with one of them must end neither the process nor the others. */
   #onFrame = (frame: Buffer): void => {
-    const scan = this.#scan;
-    let message = frame;
-    if (!scan.scan(message)) {
-      message = normaliseMessage(frame);
-      if (!scan.scan(message)) return;
+    let concerned: Partial<FaultSink> | undefined;
+    try {
+      const scan = this.#scan;
+      let message = frame;
+      if (!scan.scan(message)) {
+        message = normaliseMessage(frame);
+        if (!scan.scan(message)) return;
+      }
+      if (scan.kind === KIND_REPLY) {
+        const pending = this.#pending.get(scan.id);
+        // Its client went, or its session was detached, before Chrome answered.
+        if (pending === undefined) return;
+        this.#pending.delete(scan.id);
+        concerned = pending.owner;
+        pending.owner.onReply(pending, message, scan);
+        return;
+      }
+      const sessionId = scan.sessionId;
+      if (sessionId === undefined) {
+        this.#handlers.onRootEvent(message, scan);
+        return;
+      }
+      const sink = this.#routes.get(sessionId);
+      concerned = sink;
+      sink?.onEvent(message, scan);
+    } catch (error) {
+      this.blame(error, concerned);
     }
-    if (scan.kind === KIND_REPLY) {
-      const pending = this.#pending.get(scan.id);
-      // Its client went, or its session was detached, before Chrome answered.
-      if (pending === undefined) return;
-      this.#pending.delete(scan.id);
-      pending.owner.onReply(pending, message, scan);
-      return;
-    }
-    const sessionId = scan.sessionId;
-    if (sessionId === undefined) this.#handlers.onRootEvent(message, scan);
-    else this.#routes.get(sessionId)?.onEvent(message, scan);
   };
 
   #onClose = (reason: string): void => {
@@ -181,7 +219,7 @@ export class Connection implements Upstream {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#routes.clear();
-    for (const command of pending) command.owner.onUnanswered(command, browserLost);
+    for (const command of pending) this.#unanswered(command, browserLost);
     this.#handlers.onClose(reason);
   };
 }
@@ -193,10 +231,16 @@ class OwnCommand implements PendingCommand, ReplySink {
   readonly owner = this;
   readonly sessionId: string;
   readonly #reply: OwnReply | undefined;
+  readonly #sentFor: FaultSink | undefined;
 
-  constructor(sessionId: string, reply: OwnReply | undefined) {
+  constructor(sessionId: string, reply: OwnReply | undefined, sentFor: FaultSink | undefined) {
     this.sessionId = sessionId;
     this.#reply = reply;
+    this.#sentFor = sentFor;
+  }
+
+  onFault(error: unknown): void {
+    this.#sentFor?.onFault(error);
   }
 
   onReply(_command: PendingCommand, message: Buffer): void {
@@ -208,6 +252,10 @@ class OwnCommand implements PendingCommand, ReplySink {
   onUnanswered(_command: PendingCommand, error: CdpError): void {
     this.#reply?.(error, undefined);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** Writes a number of ten digits. */

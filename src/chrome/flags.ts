@@ -65,6 +65,9 @@ const DISABLED_FEATURES = [
   'AcceptCHFrame',
 ];
 
+/** The last selection in the whole Chrome is pasted by a middle click, and may be a neighbour's. */
+const BLINK_SETTINGS = ['middleClickPasteAllowed=false'];
+
 /** What of ours gives way to another flag, which it would make pointless. */
 const GIVES_WAY: ReadonlyMap<string, readonly string[]> = new Map([
   [
@@ -95,7 +98,11 @@ export function chromeFlags(options: FlagOptions): string[] {
     ...(options.noSandbox ? ['--no-sandbox'] : []),
     ...(options.smallShm ? ['--disable-dev-shm-usage'] : []),
     `--user-data-dir=${options.userDataDir}`,
-    ...joined([`--disable-features=${DISABLED_FEATURES.join(',')}`, ...options.extra]),
+    ...joined([
+      `--disable-features=${DISABLED_FEATURES.join(',')}`,
+      ...options.extra,
+      `--blink-settings=${BLINK_SETTINGS.join(',')}`,
+    ]),
   ];
 }
 

@@ -12,6 +12,7 @@ import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
 import type { OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
+import { mustFit } from './exclusive.js';
 import { FileRoot } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener, type OpenRequest } from './opener.js';
@@ -115,6 +116,7 @@ export class Mux {
       virtual.idleUnlessUsed();
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
+    mustFit(virtual, request);
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
     this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };

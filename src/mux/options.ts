@@ -77,6 +77,8 @@ export interface MuxOptions {
     /** Longest life of a virtual browser, ms; 0 for no limit. */
     readonly lifetime: number;
   };
+  /** Told of errors of cdpmux's own, which end whom they concern; by default they are warnings of Node's. */
+  readonly onFault?: (error: unknown) => void;
   /** What of the machine strangers may reach. */
   readonly outgoing: OutgoingOptions;
 }

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
+import { UpkeepMetrics } from './upkeep-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
 export interface MetricsSnapshot {
@@ -41,6 +42,7 @@ export class Metrics {
   readonly connections = new ConnectionCounts();
   readonly #registry = new Registry();
   readonly #pool = new PoolMetrics(this.#registry);
+  readonly #upkeep = new UpkeepMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
   readonly #totals: Totals = { commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
@@ -105,6 +107,16 @@ export class Metrics {
   /** A client was turned away because its wait was over. */
   countQueueTimeout(): void {
     this.#pool.queueTimeouts.inc();
+  }
+
+  /** One message could not be handled for an error of cdpmux's own. */
+  countFault(): void {
+    this.#upkeep.countFault();
+  }
+
+  /** An audit mended so many differences of a kind. */
+  countMended(what: string, count = 1): void {
+    this.#upkeep.countMended(what, count);
   }
 
   /** The page that `/metrics` answers: this Mux's metrics, then those of the process it runs in. */

@@ -16,7 +16,7 @@ export const askInPage: Rule = (session, incoming) => {
     return;
   }
   const { own } = client.virtual;
-  own.ask(page.info.targetId, method as Method, objectParams(incoming), (error, result) => {
+  own.ask(client, page.info.targetId, method as Method, objectParams(incoming), (error, result) => {
     if (error) client.refuse(session, id, error);
     else client.reply(session, id, result);
   });

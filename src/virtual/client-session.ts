@@ -66,6 +66,10 @@ export class ClientSession implements EventSink {
     else this.pass(message, scan);
   }
 
+  onFault(): void {
+    this.client.onFault();
+  }
+
   /** Hands an event of Chrome's to the client as it is. */
   pass(message: Buffer, scan: MessageScanner): void {
     this.client.send(this.hidden ? cutSession(message, scan) : message);
@@ -78,7 +82,7 @@ export class ClientSession implements EventSink {
 
   /** Sends a command of cdpmux's own in this session. */
   tell<M extends Method>(method: M, params: Params<M>, reply?: Reply<M>): void {
-    this.client.virtual.host.upstream.call(method, params, this.id, reply);
+    this.client.virtual.host.upstream.call(method, params, this.id, reply, this);
   }
 
   emitTarget(

@@ -157,7 +157,13 @@ export class DownloadWatch implements EventSink {
   }
 
   #tell(virtual: VirtualBrowser, method: string, params: WillBegin | Progress): void {
-    for (const session of virtual.downloadListeners) session.emit(method, params);
+    for (const session of [...virtual.downloadListeners]) {
+      try {
+        session.emit(method, params);
+      } catch (error) {
+        this.#host.upstream.blame(error, session);
+      }
+    }
   }
 
   #end(guid: string): void {

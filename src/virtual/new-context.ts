@@ -1,4 +1,4 @@
-import type { Params } from '../cdp/upstream.js';
+import type { Params, Reply } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
 import type { Unchecked } from './rule.js';
 
@@ -26,7 +26,7 @@ export function createContext(
   quota.reserve('contexts', client);
   // Chrome judges the parameters that the client gave.
   const given = { ...params, disposeOnDetach: true } as Params<'Target.createBrowserContext'>;
-  host.upstream.call('Target.createBrowserContext', given, holder, (error, result) => {
+  const onAnswer: Reply<'Target.createBrowserContext'> = (error, result) => {
     quota.settle('contexts', client);
     if (result && host.session(session.id) === session) {
       host.addContext(result.browserContextId, virtual, holder, onGone);
@@ -39,5 +39,6 @@ export function createContext(
       const { browserContextId } = result;
       host.upstream.call('Target.disposeBrowserContext', { browserContextId }, '');
     }
-  });
+  };
+  host.upstream.call('Target.createBrowserContext', given, holder, client.counting(onAnswer), client);
 }

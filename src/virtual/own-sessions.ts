@@ -1,7 +1,8 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound, targetCrashed, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
-import type { EventSink, Method, Upstream } from '../cdp/upstream.js';
+import type { EventSink, Method, Reply, Upstream } from '../cdp/upstream.js';
+import type { VirtualClient } from './virtual-client.js';
 
 /** The answer to what was asked of a target, or the error `sessionNotFound` when it has gone. */
 export type Answer = (error: CdpError | undefined, result: unknown) => void;
@@ -23,22 +24,27 @@ export class OwnSessions implements EventSink {
     upstream.route(rootId, this);
   }
 
-  /** Asks a target something in a session that ends with the answer. */
-  ask(targetId: string, method: Method, params: unknown, answer: Answer): void {
+  /** Asks a target something for a client, in a session that ends with the answer. */
+  ask(client: VirtualClient, targetId: string, method: Method, params: unknown, answer: Answer): void {
     const upstream = this.#upstream;
-    upstream.call('Target.attachToTarget', { targetId, flatten: true }, this.#rootId, (gone, attached) => {
+    const attach = { targetId, flatten: true };
+    const settle = client.counting(answer);
+    const onAttached: Reply<'Target.attachToTarget'> = (gone, attached) => {
       if (gone || !attached) {
-        answer(sessionNotFound, undefined);
+        settle(sessionNotFound, undefined);
         return;
       }
       const { sessionId } = attached;
       this.#targets.set(sessionId, targetId);
-      upstream.call(method, params as never, sessionId, (error, result) => {
-        const isThere = this.#targets.delete(sessionId);
-        answer(error, result);
-        if (isThere) upstream.call('Target.detachFromTarget', { sessionId }, this.#rootId);
-      });
-    });
+      const onAnswer: Answer = (error, result) => {
+        if (this.#targets.delete(sessionId)) {
+          upstream.call('Target.detachFromTarget', { sessionId }, this.#rootId);
+        }
+        settle(error, result);
+      };
+      upstream.call(method, params as never, sessionId, onAnswer, client);
+    };
+    upstream.call('Target.attachToTarget', attach, this.#rootId, onAttached, client);
   }
 
   onEvent(message: Buffer, scan: MessageScanner): void {

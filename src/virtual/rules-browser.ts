@@ -23,8 +23,9 @@ const close: Rule = (session, { scan }) => {
 const ownWindow: Rule = (session, incoming) => {
   const { client } = session;
   const params = objectParams(incoming);
-  const known = client.virtual.host.ownsWindow(client.virtual, params['windowId']);
-  if (known || typeof params['windowId'] !== 'number') client.forward(session, incoming);
+  const { windowId } = params;
+  const isPassed = typeof windowId !== 'number' || client.virtual.windows.has(windowId);
+  if (isPassed) client.forward(session, incoming);
   else client.forwardChanged(session, incoming, { ...params, windowId: NEVER_WINDOW });
 };
 
@@ -33,8 +34,7 @@ const getWindowForTarget: Rule = (session, incoming) => {
   const { targetId } = objectParams(incoming);
   const learn = ({ error, result }: ParsedReply): ParsedReply => {
     if (error) return { error };
-    const { host } = client.virtual;
-    host.addWindow((result as Protocol.Browser.GetWindowForTargetResponse).windowId, client.virtual);
+    client.virtual.windows.add((result as Protocol.Browser.GetWindowForTargetResponse).windowId);
     return { result };
   };
   if (targetId === undefined) client.forward(session, incoming, learn);
@@ -54,7 +54,7 @@ function askOnPage(
   learn: (reply: ParsedReply) => ParsedReply,
 ): void {
   const { client } = session;
-  client.virtual.own.ask(targetId, 'Browser.getWindowForTarget', {}, (error, result) => {
+  client.virtual.own.ask(client, targetId, 'Browser.getWindowForTarget', {}, (error, result) => {
     if (error?.code === CdpCode.sessionNotFound) refuseUnknownTarget(session, id);
     else if (error) client.refuse(session, id, error);
     else client.reply(session, id, learn({ result }).result);

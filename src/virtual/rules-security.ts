@@ -22,7 +22,13 @@ const ignoreCertificates: Rule = (session, incoming) => {
 
 function tellPages(session: ClientSession, ignore: boolean): void {
   for (const child of session.children) {
-    if (child.type === 'page') child.tell('Security.setIgnoreCertificateErrors', { ignore });
+    if (child.type === 'page') {
+      child.tell(
+        'Security.setIgnoreCertificateErrors',
+        { ignore },
+        child.client.counting(() => undefined),
+      );
+    }
     tellPages(child, ignore);
   }
 }

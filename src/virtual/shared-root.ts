@@ -1,6 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
+import type { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import type { TargetFilter } from './target-filter.js';
 import { letGo } from './let-go.js';
@@ -66,17 +67,18 @@ export class SharedRoot implements EventSink {
 
   /** Attaches what exists for the claiming session, then calls `done`: everything has been announced by then. */
   attachExisting(session: ClientSession, done: () => void): void {
+    const { client } = session;
     let left = 1;
     const one = (): void => {
       left--;
       if (left === 0) done();
     };
     // Chrome announces only what is new.
-    for (const { info } of session.client.virtual.targets()) {
+    for (const { info } of client.virtual.targets()) {
       if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
       left++;
       const params = { targetId: info.targetId, flatten: true };
-      this.#upstream.call('Target.attachToTarget', params, this.sessionId, one);
+      this.#upstream.call('Target.attachToTarget', params, this.sessionId, client.counting(one), client);
     }
     one();
   }
@@ -114,9 +116,17 @@ export class SharedRoot implements EventSink {
       this.release(event.sessionId, event.waitingForDebugger);
       return;
     }
+    try {
+      this.#give(event, session, autoAttach);
+    } catch (error) {
+      this.#upstream.blame(error, session);
+    }
+  }
+
+  #give(event: Protocol.Target.AttachedToTargetEvent, session: ClientSession, autoAttach: AutoAttach): void {
     const hold = autoAttach.wait && event.waitingForDebugger;
     const child = session.client.adopt(session, event, this.sessionId);
-    autoAttach.sessions.set(targetInfo.targetId, child);
+    autoAttach.sessions.set(event.targetInfo.targetId, child);
     session.emit('Target.attachedToTarget', { ...event, waitingForDebugger: hold });
     if (!hold && event.waitingForDebugger) {
       child.waiting = false;

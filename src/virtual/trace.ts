@@ -46,7 +46,8 @@ export class Trace {
 
   /** Leaves a marker in the process of each own page; calls `done` when all have it, or it takes too long. */
   mark(done: () => void): void {
-    const { virtual } = this.#session.client;
+    const { client } = this.#session;
+    const { virtual } = client;
     const targets = virtual.targets().filter(({ info }) => marked.has(info.type));
     let left = targets.length + 1;
     const timer = setTimeout(() => {
@@ -61,7 +62,7 @@ export class Trace {
     };
     const expression = `console.timeStamp(${JSON.stringify(this.#marker)})`;
     for (const { info } of targets) {
-      virtual.own.ask(info.targetId, 'Runtime.evaluate', { expression, silent: true }, one);
+      virtual.own.ask(client, info.targetId, 'Runtime.evaluate', { expression, silent: true }, one);
     }
     one();
   }

@@ -3,6 +3,7 @@ import type { Upstream } from '../cdp/upstream.js';
 import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
+import type { Discovery } from './discovery.js';
 import type { EgressGate } from './egress.js';
 import type { About, MuxInfo } from './mux-domain.js';
 import { limitText, type VirtualLimits } from './limits.js';
@@ -19,7 +20,7 @@ import { VirtualClient, type ClientLink } from './virtual-client.js';
 import type { VirtualHost } from './virtual-host.js';
 import { defaultContextOf } from './whole-chrome.js';
 
-/** How many frames and downloads are kept in mind for each virtual browser. */
+/** How many frames, windows and downloads are kept in mind for each virtual browser. */
 const REMEMBERED = 10_000;
 
 /** What a virtual browser is made with. */
@@ -82,6 +83,8 @@ export class VirtualBrowser {
   readonly clients = new Set<VirtualClient>();
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
   readonly frames = new RecentIds(REMEMBERED);
+  /** Learned from what `Browser.getWindowForTarget` answers. */
+  readonly windows = new RecentIds<number>(REMEMBERED);
   /** Guids of its downloads, learned as they begin. */
   readonly downloads = new RecentIds(REMEMBERED);
   /** Set for strangers only: all others have Chrome's own trust. */
@@ -260,7 +263,7 @@ export class VirtualBrowser {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     clearTimeout(this.#lifetime?.timer);
-    for (const client of [...this.clients]) client.end(code, reason);
+    for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);
     const { files } = this;
     // Chrome may still write into it until then.
@@ -272,20 +275,20 @@ export class VirtualBrowser {
   }
 
   targetCreated(record: TargetRecord): void {
-    for (const session of this.#discoverers()) session.discovery?.created(record);
+    this.#tell((discovery) => discovery.created(record));
   }
 
   targetChanged(record: TargetRecord): void {
-    for (const session of this.#discoverers()) session.discovery?.changed(record);
+    this.#tell((discovery) => discovery.changed(record));
   }
 
   targetCrashed(event: Protocol.Target.TargetCrashedEvent): void {
     this.own.crashed(event.targetId);
-    for (const session of this.#discoverers()) session.discovery?.crashed(event);
+    this.#tell((discovery) => discovery.crashed(event));
   }
 
   targetDestroyed(targetId: string): void {
-    for (const session of this.#discoverers()) session.discovery?.destroyed(targetId);
+    this.#tell((discovery) => discovery.destroyed(targetId));
   }
 
   /** From here on, so that no wait for a place is taken off a client's time. */
@@ -298,8 +301,23 @@ export class VirtualBrowser {
     this.#lifetime = { timer, endsAt: Date.now() + lifetime };
   }
 
-  *#discoverers(): Generator<ClientSession> {
-    for (const client of this.clients) yield* client.discoverers;
+  /** Tells all that discover targets; an error with one of them keeps nobody else from it. */
+  #tell(tell: (discovery: Discovery) => void): void {
+    for (const client of [...this.clients]) {
+      try {
+        for (const { discovery } of client.discoverers) if (discovery) tell(discovery);
+      } catch (error) {
+        this.host.upstream.blame(error, client);
+      }
+    }
+  }
+
+  #endClient(client: VirtualClient, code: number, reason: string): void {
+    try {
+      client.end(code, reason);
+    } catch (error) {
+      this.host.upstream.blame(error, undefined);
+    }
   }
 }
 

@@ -110,7 +110,10 @@ export class VirtualClient implements ReplySink {
       holder: page ? prepared.rootId : '',
       hidden: true,
     });
-    if (page) virtual.host.upstream.route(prepared.rootId, { onEvent: this.#onBrowserRootEvent });
+    if (page) {
+      const sink = { onEvent: this.#onBrowserRootEvent, onFault: () => this.onFault() };
+      virtual.host.upstream.route(prepared.rootId, sink);
+    }
     virtual.host.addSession(this.root);
   }
 
@@ -150,8 +153,16 @@ export class VirtualClient implements ReplySink {
   /** Closes the client's socket; called when its virtual browser ends. */
   end(code: number, reason: string): void {
     if (this.#state.kind === 'closed') return;
-    this.#link.close(code, reason);
-    this.#finish(reason);
+    try {
+      this.#link.close(code, reason);
+    } finally {
+      this.#finish(reason);
+    }
+  }
+
+  /** An error of cdpmux's own with a message to or from it. */
+  onFault(): void {
+    this.end(1011, 'internal error: see the log of cdpmux');
   }
 
   send(message: Buffer): void {
@@ -164,6 +175,15 @@ export class VirtualClient implements ReplySink {
 
   refuse(session: ClientSession, id: number, error: CdpError): void {
     this.send(encodeError(id, error, session.shownId));
+  }
+
+  /** What cdpmux asks of Chrome for this client counts as a command of its own, until the function it gives is called. */
+  counting<A extends unknown[]>(answer: (...args: A) => void): (...args: A) => void {
+    this.#pending++;
+    return (...args) => {
+      this.#pending--;
+      answer(...args);
+    };
   }
 
   /** Passes a command on as it is; `rewrite` sees the reply before the client. */
@@ -232,8 +252,8 @@ export class VirtualClient implements ReplySink {
     this.#link.resume();
     try {
       for (const frame of held.frames) this.onMessage(frame, false);
-    } catch {
-      this.end(1011, 'internal error');
+    } catch (error) {
+      this.virtual.host.upstream.blame(error, this);
     }
   }
 

@@ -3,6 +3,7 @@ import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
+import { SlotAudit, type AuditOptions, type AuditReport } from './audit.js';
 import type { ClientSession } from './client-session.js';
 import { DownloadWatch } from './download-watch.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
@@ -30,8 +31,8 @@ export interface HostOptions {
 }
 
 /**
- * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target, session and
- * window is, from what passes, and holds the roots that all clients share.
+ * Serves virtual browsers in one real Chrome over one connection: knows whose each context, target and session is,
+ * from what passes, and holds the roots that all clients share.
  */
 export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
@@ -50,8 +51,7 @@ export class VirtualHost implements EventSink {
   readonly #targets = new Map<string, TargetRecord>();
   /** Added by `addSession` when Chrome attaches, taken off by `removeSession`. */
   readonly #sessions = new Map<string, ClientSession>();
-  /** Learned from what `Browser.getWindowForTarget` answers. */
-  readonly #windows = new Map<number, VirtualBrowser>();
+  readonly #audit = new SlotAudit(this);
   readonly #roots: Record<RootKind, SharedRoot[]> = { tab: [], page: [] };
   /** Who has an exclusive Chrome, or had it. */
   #occupant: VirtualBrowser | undefined;
@@ -112,6 +112,11 @@ export class VirtualHost implements EventSink {
     });
   }
 
+  /** Compares what is believed with what Chrome has, and mends what differed the last time, too; an exclusive one is closed after its client. */
+  audit(options: AuditOptions): Promise<AuditReport> {
+    return this.exclusive ? Promise.resolve({}) : this.#audit.run(options);
+  }
+
   /** The connection is gone, and all virtual browsers with it. */
   lost(): void {
     for (const virtual of [...this.virtuals])
@@ -140,6 +145,14 @@ export class VirtualHost implements EventSink {
     return virtual.unfiltered || this.#contexts.get(contextId)?.owner === virtual;
   }
 
+  ownerOfContext(contextId: string): VirtualBrowser | undefined {
+    return this.#contexts.get(contextId)?.owner;
+  }
+
+  contextIds(): string[] {
+    return [...this.#contexts.keys()];
+  }
+
   contextsOf(virtual: VirtualBrowser): string[] {
     return [...this.#contexts].filter(([, { owner }]) => owner === virtual).map(([id]) => id);
   }
@@ -156,6 +169,10 @@ export class VirtualHost implements EventSink {
     return info.browserContextId === undefined ? undefined : this.#contexts.get(info.browserContextId)?.owner;
   }
 
+  targetIds(): string[] {
+    return [...this.#targets.keys()];
+  }
+
   target(targetId: string): TargetRecord | undefined {
     return this.#targets.get(targetId);
   }
@@ -169,17 +186,11 @@ export class VirtualHost implements EventSink {
     return [...this.#targets.values()].filter(({ owner }) => owner === virtual);
   }
 
-  // Windows
-
-  addWindow(windowId: number, owner: VirtualBrowser): void {
-    this.#windows.set(windowId, owner);
-  }
-
-  ownsWindow(virtual: VirtualBrowser, windowId: unknown): boolean {
-    return typeof windowId === 'number' && this.#windows.get(windowId) === virtual;
-  }
-
   // Sessions
+
+  sessions(): ClientSession[] {
+    return [...this.#sessions.values()];
+  }
 
   session(sessionId: string): ClientSession | undefined {
     return this.#sessions.get(sessionId);
@@ -219,8 +230,12 @@ export class VirtualHost implements EventSink {
       this.upstream.failSession(event.sessionId, sessionNotFound);
       return;
     }
-    this.removeSession(session);
-    session.parent?.emit('Target.detachedFromTarget', event);
+    try {
+      this.removeSession(session);
+      session.parent?.emit('Target.detachedFromTarget', event);
+    } catch (error) {
+      this.upstream.blame(error, session);
+    }
   }
 
   /** How many sessions of a virtual browser auto-attach by such roots. */
@@ -244,7 +259,6 @@ export class VirtualHost implements EventSink {
     this.downloads.forget(virtual);
     for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
     for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
-    for (const [id, owner] of this.#windows) if (owner === virtual) this.#windows.delete(id);
   }
 
   /** Events of the shared discovery. */
@@ -293,6 +307,14 @@ export class VirtualHost implements EventSink {
       if (session.targetId === targetId && session.waiting) return;
     }
     this.upstream.call('Target.closeTarget', { targetId }, owner.rootId);
+  }
+
+  /** Forgets a target that is gone although Chrome did not say so; its clients hear what they would have heard. */
+  forgetTarget(targetId: string): void {
+    for (const session of this.sessions()) {
+      if (session.targetId === targetId) this.onDetached({ sessionId: session.id, targetId });
+    }
+    this.#onDestroyed(targetId);
   }
 
   #announceSoon(record: TargetRecord): void {

@@ -158,6 +158,10 @@ export const escape: readonly Attack[] = [
         const pressed = { type: 'rawKeyDown', windowsVirtualKeyCode: code, modifiers };
         await wire.ask('Input.dispatchKeyEvent', pressed, sessionId, 3_000);
       }
+      const middle = { x: 20, y: 20, button: 'middle', clickCount: 1 };
+      await wire.evaluate(sessionId, `area.style='position:fixed;left:0;top:0';1`);
+      for (const type of ['mousePressed', 'mouseReleased'])
+        await wire.ask('Input.dispatchMouseEvent', { type, ...middle }, sessionId, 3_000);
       const pasted = await wire.evaluate<string>(sessionId, `area.value`);
       if (pasted.includes(SECRET)) leaks.push('pasting reads it');
       const over = await wire.evaluate<string>(
@@ -167,7 +171,7 @@ export const escape: readonly Attack[] = [
       const after = await house.during(paste);
       if (wrote === 'done' && after === 'stolen') leaks.push(`writing over it: ${over}`);
       await wire.send('Target.closeTarget', { targetId: page.targetId });
-      return { tries: 8, leaks };
+      return { tries: 9, leaks };
     },
   },
 ];

@@ -42,11 +42,14 @@ const clipboard = ['clipboardReadWrite', 'clipboardSanitizedWrite'];
 
 /** Puts a text on the clipboard from a page of its own, and gives a function that reads it again there. */
 export async function copy(wire: Wire, site: Site): Promise<{ wrote: string; paste: () => Promise<string> }> {
+  // full Chrome gives a context a window of its own, in which bringing a page to the front hides no other
+  const { browserContextId } = await wire.send<{ browserContextId: string }>('Target.createBrowserContext');
   await wire.ask('Browser.grantPermissions', {
     permissions: ['geolocation', ...clipboard],
     origin: site.origin,
+    browserContextId,
   });
-  const page = await openPage(wire, site.url(SECRET, 'empty'));
+  const page = await openPage(wire, site.url(SECRET, 'empty'), browserContextId);
   await wire.send('Page.bringToFront', {}, page.sessionId);
   const say = (call: string): Promise<string> =>
     wire.evaluate(page.sessionId, `navigator.clipboard.${call}.catch((e)=>'refused: '+e.message)`);
@@ -62,13 +65,21 @@ export async function copy(wire: Wire, site: Site): Promise<{ wrote: string; pas
     },
     page.sessionId,
   );
+  const all = {
+    type: 'rawKeyDown',
+    key: 'a',
+    modifiers: 2,
+    windowsVirtualKeyCode: 65,
+    commands: ['selectAll'],
+  };
+  await wire.send('Input.dispatchKeyEvent', all, page.sessionId);
   if (!wrote.result.value) throw new Error('the victim could not copy: this attack would show nothing');
   return {
     wrote: 'done',
     paste: async () => {
       await wire.send('Page.bringToFront', {}, page.sessionId);
       const text = await say('readText()');
-      await closePage(wire, page.targetId);
+      await wire.send('Target.disposeBrowserContext', { browserContextId });
       return text;
     },
   };

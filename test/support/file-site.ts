@@ -86,7 +86,10 @@ export async function openFileSite(): Promise<FileSite> {
 }
 
 /** A cdpmux whose clients are strangers, and the directory in which it keeps their files. */
-export async function startForStrangers({ folder }: FileSite): Promise<{ cdpmux: TestCdpmux; kept: string }> {
+export async function startForStrangers(
+  { folder }: FileSite,
+  settings: Readonly<Record<string, string | number>> = {},
+): Promise<{ cdpmux: TestCdpmux; kept: string }> {
   const kept = await mkdtemp(join(folder, 'kept-'));
   const cdpmux = await startCdpmux({
     'policy.trust': 'tenant',
@@ -96,6 +99,7 @@ export async function startForStrangers({ folder }: FileSite): Promise<{ cdpmux:
     'policy.files.directory': kept,
     'limits.files.total': TOTAL,
     'limits.files.upload': UPLOAD,
+    ...settings,
   });
   return { cdpmux, kept };
 }

@@ -21,6 +21,7 @@ const mode = choiceParameter('Those of this mode.', schema.mode);
 
 /** What can be looked at, and nothing changes by it. */
 export function reads(mux: Mux, streams: EventStreams): readonly Endpoint[] {
+  const started = performance.now();
   return [
     {
       method: 'GET',
@@ -30,7 +31,7 @@ export function reads(mux: Mux, streams: EventStreams): readonly Endpoint[] {
       outcomes: {
         200: { description: 'The figures.', schema: z.union([schema.status, schema.tenantStatus]) },
       },
-      handle: ({ guest }) => ok(guest.admin ? statusOf(mux) : ownStatus(mux, guest)),
+      handle: ({ guest }) => ok(guest.admin ? statusOf(mux, started) : ownStatus(mux, guest)),
     },
     {
       method: 'GET',
@@ -180,9 +181,7 @@ function mustBeToldApart({ admin, tenant }: Guest): void {
   throw new CdpmuxError('FORBIDDEN', message);
 }
 
-const started = performance.now();
-
-function statusOf(mux: Mux): object {
+function statusOf(mux: Mux, started: number): object {
   const { waiting: _waiting, ...queue } = mux.queue();
   const uptimeMs = Math.round(performance.now() - started);
   return { version: ownVersion(), uptimeMs, ...mux.readiness(), ...mux.stats(), queue };
