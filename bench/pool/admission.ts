@@ -60,10 +60,12 @@ interface Measured {
 interface Times {
   readonly chrome: number[];
   readonly cdpmux: number[];
+  /** Chrome once more, in the same rounds: how far two measurements of the same thing are apart. */
+  readonly again: number[];
 }
 
 async function measure({ wsUrl, chrome, operator, initialPage, rounds }: Measured): Promise<Times> {
-  const times: Times = { chrome: [], cdpmux: [] };
+  const times: Times = { chrome: [], cdpmux: [], again: [] };
   const byChrome = async (): Promise<number> => {
     const start = performance.now();
     const clear = await chrome.makeRoom(initialPage);
@@ -80,15 +82,18 @@ async function measure({ wsUrl, chrome, operator, initialPage, rounds }: Measure
     );
     return took;
   };
+  const turns = [
+    [times.chrome, byChrome],
+    [times.cdpmux, byCdpmux],
+    [times.again, byChrome],
+  ] as const;
   for (let round = -WARM_UP; round < rounds; round++) {
-    const isFirst = round % 2 === 0;
-    const early = isFirst ? await byChrome() : await byCdpmux();
-    await quiet(chrome);
-    const late = isFirst ? await byCdpmux() : await byChrome();
-    await quiet(chrome);
-    if (round < 0) continue;
-    times.chrome.push(isFirst ? early : late);
-    times.cdpmux.push(isFirst ? late : early);
+    // whoever comes first meets what the round before left behind
+    for (const [list, take] of round % 2 === 0 ? turns : [...turns].reverse()) {
+      const took = await take();
+      if (round >= 0) list.push(took);
+      await quiet(chrome);
+    }
   }
   return times;
 }
@@ -101,8 +106,9 @@ async function quiet(chrome: TruthTeller): Promise<void> {
   });
 }
 
-function figuresOf({ chrome, cdpmux }: Times, what: string): Figure[] {
+function figuresOf({ chrome, cdpmux, again }: Times, what: string): Figure[] {
   const own = cdpmux.map((value, round) => value - (chrome[round] ?? NaN));
+  const noise = again.map((value, round) => value - (chrome[round] ?? NaN));
   return [
     beside('pool', `upgrade to 101, p50${what}; direct: the same commands`, 'ms', chrome, cdpmux, 0.5),
     beside('pool', `upgrade to 101, p99${what}; direct: the same commands`, 'ms', chrome, cdpmux, 0.99),
@@ -111,5 +117,6 @@ function figuresOf({ chrome, cdpmux }: Times, what: string): Figure[] {
       relation: '<=',
       value: 2,
     }),
+    alone('pool', `the same difference of Chrome to itself, p99${what}`, 'ms', quantile(noise, 0.99)),
   ];
 }

@@ -15,11 +15,22 @@ export interface ReuseOptions {
   readonly closers: Closers;
 }
 
-/** Clients come and go as in life, on the sizes of a production profile: the part that found a connection open already. */
-export async function reuse({ executable, clients, parallel, closers }: ReuseOptions): Promise<Figure[]> {
+/** Clients come and go as in life, on few large Chromes and on many small ones: the part that found a connection open already. */
+export async function reuse(options: ReuseOptions): Promise<Figure[]> {
+  return [
+    ...(await run(options, 'min 1, max 20, 25 in each Chrome', [1, 20, 25])),
+    ...(await run(options, 'min 5, max 20, 4 in each Chrome', [5, 20, 4])),
+  ];
+}
+
+async function run(
+  { executable, clients, parallel, closers }: ReuseOptions,
+  sizes: string,
+  [min, max, each]: readonly [number, number, number],
+): Promise<Figure[]> {
   const site = await openSite();
   const closeSite = closers.add(() => site.close());
-  const settings = ['browsers.min=2', 'browsers.max=20', 'browsers.virtualPerBrowser=5'];
+  const settings = [`browsers.min=${min}`, `browsers.max=${max}`, `browsers.virtualPerBrowser=${each}`];
   const cdpmux = await startCdpmux(executable, { settings });
   const closeCdpmux = closers.add(() => cdpmux.close());
   try {
@@ -47,12 +58,12 @@ export async function reuse({ executable, clients, parallel, closers }: ReuseOpt
     return [
       alone(
         'pool',
-        `${clients} clients, ${parallel} at a time: reuse ratio`,
+        `${clients} clients, ${parallel} at a time, ${sizes}: reuse ratio`,
         '',
         read('cdp_connection_reuse_ratio'),
         target,
       ),
-      alone('pool', 'connections opened for them', '', read('cdp_pool_connections_total')),
+      alone('pool', `connections opened for them, ${sizes}`, '', read('cdp_pool_connections_total')),
     ];
   } finally {
     await closeCdpmux();
