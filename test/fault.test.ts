@@ -12,6 +12,7 @@ import { eventually } from './support/eventually.js';
 class Wire implements Transport {
   buffer = Buffer.alloc(1024);
   readonly backlog = 0;
+  readonly received = 0;
   readonly sent: { id: number; method: string }[] = [];
   #length = 0;
   #handlers: TransportHandlers | undefined;
