@@ -368,7 +368,6 @@ export class Mux {
 
   #onFault(error: unknown, tell = (fault: unknown) => process.emitWarning(String(fault))): void {
     this.#metrics.countFault();
-    this.feed.emit('warn', 'fault', `A message could not be handled: ${String(error)}`);
     tell(error);
   }
 
