@@ -6,14 +6,13 @@ import { EventFeed } from '../telemetry/event-feed.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
-import { UrlPolicy } from '../virtual/url-policy.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
 import type { OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
 import { mustFit } from './exclusive.js';
-import { FileRoot } from './file-root.js';
+import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener, type OpenRequest } from './opener.js';
 import { OpenList } from './open-list.js';
@@ -54,7 +53,7 @@ export class Mux {
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #rates: TenantRates;
-  readonly #policy: OutgoingPolicy;
+  #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
   #files: FileRoot | undefined;
   #state: State = 'new';
@@ -64,19 +63,14 @@ export class Mux {
     this.#metrics = new Metrics(() => this.#snapshot());
     this.#pools = new Pools(options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
-    const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
-    this.#policy = {
-      urls: new UrlPolicy(allowedSchemes),
-      directories,
-      ...(onDownloadCanceled && { onDownloadCanceled }),
-    };
+    this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
       metrics: this.#metrics,
       open: this.#open,
-      policy: this.#policy,
+      policy: () => this.#policy,
       options: () => this.#options,
       files: () => this.#files,
     });
@@ -284,6 +278,8 @@ export class Mux {
   reconfigure(live: LiveOptions): void {
     this.#options = { ...this.#options, ...live };
     this.#pools.reconfigure(this.#options);
+    this.#rates.reconfigure(this.#options.limits.commandsPerSecond);
+    this.#policy = policyOf(this.#options.outgoing);
   }
 
   /** Says that it is not ready, and goes on letting clients in: load balancers hear of it a little later. */
