@@ -4,7 +4,7 @@ import { CdpmuxError } from '../src/index.js';
 import { readCommandLine, type Invocation } from './cli.js';
 import type { Config } from './config.js';
 import { ControllingTerminal } from './controlling-terminal.js';
-import { createLogger, type Logger } from './log.js';
+import { createLogger, levelOf, type Logger } from './log.js';
 import { Service } from './service.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
 import { ownVersion } from './version.js';
@@ -40,6 +40,7 @@ async function serve({ config, load }: Invocation & { kind: 'serve' }): Promise<
       tmpDir: tmpdir(),
       log: (level, message, fields) => log[level](fields ?? {}, message),
       load,
+      setLogLevel: (level) => void (log.level = levelOf(level, process.stderr.isTTY)),
     });
     if (stopper.started(service, telemetry)) await greet(service, config);
   } catch (error) {

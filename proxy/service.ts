@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly log: Log;
   /** Reads the configuration anew, as at the start; without it a reload changes nothing. */
   readonly load?: () => Promise<Config>;
+  /** Sets what is logged from now on. */
+  readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** Finds addresses for the egress filter; the system's hosts file and DNS servers without it. */
   readonly resolve?: Resolve;
 }
@@ -48,7 +50,8 @@ export class Service {
   }
 
   /** Starts it; on failure nothing is left running. */
-  static async start(config: Config, { env, tmpDir, log, load, resolve }: Surroundings): Promise<Service> {
+  static async start(config: Config, surroundings: Surroundings): Promise<Service> {
+    const { env, tmpDir, log, load, resolve } = surroundings;
     const { chrome, browsers, pools, connections, queue, listen, limits, admin, tls, policy } = config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
@@ -76,6 +79,7 @@ export class Service {
     );
     const access = new Access(rulesOf(config), config.policy.trust);
     let door: FrontDoor | undefined;
+    let { shutdown } = config;
     const reloader = new Reloader(config, load ?? (() => Promise.resolve(config)), {
       applyRules: (rules) => {
         const changes = access.replace(rules);
@@ -83,6 +87,14 @@ export class Service {
         return changes;
       },
       applyTls: (changed) => door?.setTls(changed),
+      applySettings: (inForce) => {
+        const { browsers, pools, connections, queue, limits } = inForce;
+        const outgoing = outgoingOf(inForce, log);
+        mux.reconfigure({ browsers, pools, connections, queue, limits, outgoing });
+        door?.setLimits(limits);
+        surroundings.setLogLevel?.(inForce.log.level);
+        ({ shutdown } = inForce);
+      },
     });
     const reload = (): Promise<ReloadReport> => told(reloader.reload(), log);
     try {
@@ -99,7 +111,7 @@ export class Service {
         reload,
         log,
       });
-      return new Service({ mux, door, reload, shutdown: () => config.shutdown, log });
+      return new Service({ mux, door, reload, shutdown: () => shutdown, log });
     } catch (error) {
       await mux.close(FAILED_START_DEADLINE);
       throw error;
@@ -128,7 +140,7 @@ function mayBeStrangers({ policy, auth }: Config): boolean {
 }
 
 /** What of the machine strangers may reach. */
-function outgoingOf({ policy, limits }: Config, log: Log): OutgoingOptions {
+function outgoingOf({ policy, limits }: Pick<Config, 'policy' | 'limits'>, log: Log): OutgoingOptions {
   return {
     allowedSchemes: policy.allowedSchemes,
     directories: policy.files.allow,

@@ -25,6 +25,7 @@ export type {
   VirtualBrowserReport,
   WaitingReport,
 } from './mux/reports.js';
+export type { AuditReport, Mended } from './virtual/audit.js';
 export type { FeedEvent } from './telemetry/event-feed.js';
 export type { Quota } from './mux/quotas.js';
 export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';

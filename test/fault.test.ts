@@ -12,6 +12,7 @@ import { eventually } from './support/eventually.js';
 class Wire implements Transport {
   buffer = Buffer.alloc(1024);
   readonly backlog = 0;
+  readonly received = 0;
   readonly sent: { id: number; method: string }[] = [];
   #length = 0;
   #handlers: TransportHandlers | undefined;
@@ -188,8 +189,7 @@ describe('a client with which cdpmux meets an error of its own, in a real Chrome
     [
       'an event of the shared discovery',
       { id: 7, method: 'Target.createTarget', params: { url: 'about:blank#new' } },
-      ({ method, params }: Message) =>
-        method === 'Target.targetInfoChanged' && JSON.stringify(params).includes('#new'),
+      ({ method, params }: Message) => method !== undefined && JSON.stringify(params).includes('#new'),
     ],
   ])(
     'is closed with 1011 on %s, and the other client of its virtual browser goes on',
@@ -205,6 +205,7 @@ describe('a client with which cdpmux meets an error of its own, in a real Chrome
       client.onMessage(Buffer.from(JSON.stringify(command)), false);
       // Chrome answers in order, and all of this is in one connection
       const { targetId } = await other.newPage('about:blank#later');
+      await eventually(() => downstream.closed.length > 0);
       expect(downstream.closed).toEqual([[1011, 'internal error: see the log of cdpmux']]);
       expect(logged).toEqual(['error: a message could not be handled']);
       expect(await faults()).not.toBe(before);

@@ -100,6 +100,24 @@ describe('limits.pending', () => {
   });
 });
 
+describe('limits.pending, for what cdpmux asks on behalf of a client', () => {
+  it.each([
+    ['contexts', 'Target.createBrowserContext', undefined],
+    ['what is asked in a page', 'Storage.getUsageAndQuota', { origin: 'http://127.0.0.1' }],
+  ])('counts %s', async (_what, method, params) => {
+    const { wsUrl } = await start({ pending: 3 });
+    const client = await CdpClient.connect(wsUrl);
+    for (let round = 0; round < 2; round++) {
+      client.received.length = 0;
+      const replies = await burst(client, 8, method, params);
+      expect(replies.filter(({ error }) => error === undefined)).toHaveLength(3);
+      expect(replies.flatMap(({ error }) => error ?? [])).toEqual(new Array(5).fill(overLimit('pending', 3)));
+    }
+    expect(await client.send('Browser.getVersion')).toHaveProperty('product');
+    await client.close();
+  });
+});
+
 describe('limits.targets', () => {
   it('opens exactly as many pages as may be, also when all are asked for at once', async () => {
     const { wsUrl } = await start({ targets: 4 });
@@ -200,7 +218,40 @@ describe('limits.autoAttach', () => {
   });
 });
 
+describe('limits.autoAttach with many clients', () => {
+  it('lets exactly as many auto-attach as may, though all join at once', async () => {
+    const { wsUrl } = await start({ autoAttach: 3 });
+    const params = { autoAttach: true, waitForDebuggerOnStart: false, flatten: true };
+    const join = (): Promise<CdpClient> => CdpClient.connect(`${wsUrl}name/many/`);
+    const clients = await Promise.all(Array.from({ length: 10 }, join));
+    const replies = await Promise.all(clients.map((client) => client.ask('Target.setAutoAttach', params)));
+    const errors = replies.flatMap(({ error }) => error ?? []);
+    expect(errors).toEqual(new Array(7).fill(overLimit('autoAttach', 3)));
+    // who leaves makes room for another
+    const lucky = clients[replies.findIndex(({ error }) => !error)]!;
+    const unlucky = clients[replies.findIndex(({ error }) => error)]!;
+    await lucky.close();
+    await eventually(async () => (await unlucky.ask('Target.setAutoAttach', params)).error === undefined);
+    for (const client of clients) client.socket.terminate();
+  });
+});
+
 describe('limits.commandsPerSecond', () => {
+  it('holds for requests over HTTP: 429, and when to come again', async () => {
+    const { url } = await start({ commandsPerSecond: 1 });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => fetch(`${url}/json/list`)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(answers.every(({ status }) => status === 200 || status === 429)).toBe(true);
+    expect(refused[0]?.headers.get('retry-after')).toBe('1');
+    const { error } = (await refused[0]?.json()) as { error: Record<string, string> };
+    expect(error).toMatchObject({
+      code: 'LIMIT',
+      message: expect.stringContaining('limits.commandsPerSecond'),
+    });
+    await eventually(async () => (await fetch(`${url}/json/list`)).status === 200);
+  });
+
   it('lets no more through than that, loses nothing and keeps the order', async () => {
     const { wsUrl } = await start({ commandsPerSecond: 500 });
     const client = await CdpClient.connect(wsUrl);

@@ -63,6 +63,12 @@ describe('Mux.getInfo', () => {
     await Promise.all([client.close(), ofPage.close()]);
   });
 
+  it('says so in a Chrome of its own', async () => {
+    const client = await CdpClient.connect(`${cdpmux.wsUrl}?mode=exclusive`);
+    expect(await infoOf(client)).toMatchObject({ mode: 'exclusive', pool: 'default' });
+    await client.close();
+  });
+
   it('has no neighbours: other commands do not exist, in the words of Chrome', async () => {
     const client = await CdpClient.connect(cdpmux.wsUrl);
     await expect(client.send('Mux.enable')).rejects.toThrow("'Mux.enable' wasn't found");

@@ -109,16 +109,61 @@ describe('a reload', () => {
       listen: { allowedOrigins: ['https://tools.example'], port: 1234 },
       queue: { maxLength: 7 },
       policy: { trust: 'local' },
+      browsers: { kind: 'chrome', flags: ['--lang=de'] },
+      pools: { more: {} },
     });
-    const { applied, needsRestart } = await reload();
-    expect(applied.settings).toEqual(['listen.allowedOrigins']);
+    const { applied, needsRestart, notes } = await reload();
+    expect(applied.settings).toEqual(['listen.allowedOrigins', 'browsers.flags', 'queue.maxLength']);
     // the port was given as a flag, which wins
-    expect([...needsRestart].sort()).toEqual(['policy.trust', 'queue.maxLength']);
+    expect([...needsRestart].sort()).toEqual(['browsers.kind', 'policy.trust', 'pools.more']);
+    expect(notes).toEqual([expect.stringMatching(/^browsers\.flags .*\/api\/v1\/reconnect/)]);
     const headers = { ...admin.headers, origin: 'https://tools.example' };
     await (await CdpClient.connect(cdpmux.wsUrl, { headers })).close();
     // what still waits for a restart is told again, what is in force is not
-    expect(await reload()).toEqual({ applied: { tokens: unchanged, settings: [] }, needsRestart });
+    expect(await reload()).toEqual({
+      applied: { tokens: unchanged, settings: [] },
+      needsRestart,
+      notes: [],
+    });
   });
+
+  it('changes sizes, limits and the log while it runs', async () => {
+    const before = await CdpClient.connect(cdpmux.wsUrl, admin);
+    await withTokens([], {
+      browsers: { min: 2, virtualPerBrowser: 9 },
+      limits: { targets: 1, message: 2048 },
+      policy: { allowedSchemes: ['about'] },
+    });
+    const { applied, needsRestart } = await reload();
+    expect([...applied.settings].sort()).toEqual([
+      'browsers.min',
+      'browsers.virtualPerBrowser',
+      'limits.message',
+      'limits.targets',
+      'policy.allowedSchemes',
+    ]);
+    expect(needsRestart).toEqual([]);
+    const ready = async (): Promise<unknown[]> => {
+      const { body } = await ask(`${cdpmux.url}/api/v1/browsers`, admin);
+      const { browsers } = JSON.parse(body) as { browsers: { state: string; capacity: number }[] };
+      return browsers.filter(({ state, capacity }) => state === 'ready' && capacity === 9);
+    };
+    await eventually(async () => (await ready()).length === 2, { within: 20_000, what: 'a second Chrome' });
+
+    const after = await CdpClient.connect(`${cdpmux.wsUrl}?initialPage=false`, admin);
+    const open = (url: string) => ({ url });
+    expect((await after.ask('Target.createTarget', open('https://a.test/'))).error?.message).toMatch(/https/);
+    await after.send('Target.createTarget', open('about:blank'));
+    expect((await after.ask('Target.createTarget', open('about:blank'))).error?.message).toMatch(
+      /^1 pages .*limits\.targets/,
+    );
+    after.raw(JSON.stringify({ id: 1, method: 'x'.repeat(2048) }));
+    expect((await after.closed).code).toBe(1009);
+    // who was there keeps what it came with
+    await before.send('Target.createTarget', open('about:blank'));
+    await before.send('Target.createTarget', open('about:blank'));
+    await before.close();
+  }, 60_000);
 
   it('of a configuration that is wrong changes nothing, and lists everything that is wrong', async () => {
     await withTokens([{ name: 'a', secret: 'secret-of-a' }]);
@@ -167,6 +212,23 @@ describe('a reload', () => {
 });
 
 describe('a reload of a cdpmux without tokens', () => {
+  it('changes what is logged from then on', async () => {
+    const config = inFolder('log.json');
+    await writeFile(config, '{}');
+    const open = await startProcess(['--config', config]);
+    try {
+      for (const level of ['error', 'info']) {
+        await writeFile(config, JSON.stringify({ log: { level } }));
+        const { body } = await ask(`${open.url}/api/v1/reload`, { method: 'POST' });
+        expect((JSON.parse(body) as ReloadReport).applied.settings).toEqual(['log.level']);
+      }
+      await eventually(() => open.err().includes('"msg":"reloaded"'), { what: 'the line of the second one' });
+      expect(open.err().match(/"msg":"reloaded"/g)).toHaveLength(1);
+    } finally {
+      await open.close();
+    }
+  });
+
   it('does not bring the first ones, and says that they need a restart', async () => {
     const config = inFolder('open.json');
     await writeFile(config, '{}');

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { muxDomain, type Mux, type NamedBrowser, type PageEntry } from '../../src/index.js';
-import { mustAllowMode } from '../auth/allowance.js';
+import { allowedPool, mustAllowMode } from '../auth/allowance.js';
 import { turnAway, type Access, type Guest } from '../auth/access.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
@@ -79,7 +79,9 @@ export class ChromeEndpoints {
   async #named({ guest, name }: Call): Promise<NamedBrowser> {
     mustAllowMode(guest, 'shared');
     const { tenant, quota = {}, priority, weight = 1 } = guest;
-    const browser = await this.#mux.named({ tenant, quota, priority, weight }, name);
+    const pool = allowedPool(guest, undefined);
+    const caller = { tenant, quota, priority, weight, ...(pool !== undefined && { pool }) };
+    const browser = await this.#mux.named(caller, name);
     if (!this.#access.knows(tenant)) turnAway(this.#mux, tenant);
     return browser;
   }

@@ -54,10 +54,10 @@ export interface FrontDoorOptions extends OperatorOptions {
 
 /** The HTTP and WebSocket server that clients come to. */
 export class FrontDoor {
-  readonly #options: FrontDoorOptions;
+  #options: FrontDoorOptions;
   readonly #server: Server | TlsServer;
   readonly #admin: Server | undefined;
-  readonly #upgrades: UpgradeHandler;
+  #upgrades: UpgradeHandler;
   readonly #chrome: ChromeEndpoints;
   readonly #operator: OperatorApi;
   readonly #files: FileEndpoints;
@@ -111,6 +111,12 @@ export class FrontDoor {
   /** Takes another certificate for connections from now on; only where there was one from the start. */
   setTls(tls: Tls): void {
     if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+  }
+
+  /** Other limits for clients that come from now on. */
+  setLimits(limits: FrontDoorOptions['limits']): void {
+    this.#options = { ...this.#options, limits };
+    this.#upgrades = new UpgradeHandler(this.#options);
   }
 
   /** Takes nobody new; drops after `deadline` ms whoever has not gone by then. */

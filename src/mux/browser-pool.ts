@@ -123,8 +123,8 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
 
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
-    const { counts, connections } = this.#options;
-    const options = { id, exclusive: whole !== undefined, counts, connections };
+    const { counts, connections, mux } = this.#options;
+    const options = { id, exclusive: whole !== undefined, counts, connections, onFault: mux.onFault };
     return serveBrowser(source, options, (served, reason) => this.#pool.lost(served, reason));
   }
 

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { ownerTag } from '../chrome/owner.js';
 import { CdpmuxError } from '../errors.js';
 import { FileStore, type FileLimits } from '../virtual/file-store.js';
+import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
+import { UrlPolicy } from '../virtual/url-policy.js';
 
 /** What of a machine's files virtual browsers may have; `policy` and `limits.files` in the configuration. */
 export interface OutgoingOptions {
@@ -20,6 +22,16 @@ export interface OutgoingOptions {
     readonly guid: string;
     readonly reason: string;
   }) => void;
+}
+
+/** What strangers may reach by these options. */
+export function policyOf({
+  allowedSchemes,
+  directories,
+  onDownloadCanceled,
+}: OutgoingOptions): OutgoingPolicy {
+  const urls = new UrlPolicy(allowedSchemes);
+  return { urls, directories, ...(onDownloadCanceled && { onDownloadCanceled }) };
 }
 
 /**

@@ -4,16 +4,16 @@ import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
 import { EventFeed } from '../telemetry/event-feed.js';
 import { Metrics, type MetricsText } from '../telemetry/metrics.js';
+import type { AuditReport } from '../virtual/audit.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
-import { UrlPolicy } from '../virtual/url-policy.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
 import type { OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
 import { mustFit } from './exclusive.js';
-import { FileRoot } from './file-root.js';
+import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener, type OpenRequest } from './opener.js';
 import { OpenList } from './open-list.js';
@@ -21,6 +21,7 @@ import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
 import { Quotas } from './quotas.js';
 import { TenantRates } from './rate-limit.js';
+import { Auditor } from './slot-audit.js';
 import type { BrowserReport, ConnectionReport, QueueReport, VirtualBrowserReport } from './reports.js';
 import { ClientSeat } from './seat.js';
 import type {
@@ -53,30 +54,32 @@ export class Mux {
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
+  readonly #auditor: Auditor;
   readonly #rates: TenantRates;
-  readonly #policy: OutgoingPolicy;
+  #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
   #files: FileRoot | undefined;
   #state: State = 'new';
 
   constructor(options: MuxOptions) {
-    this.#options = options;
     this.#metrics = new Metrics(() => this.#snapshot());
-    this.#pools = new Pools(options, this.feed, this.#metrics.connections);
+    this.#options = { ...options, onFault: (error) => this.#onFault(error, options.onFault) };
+    this.#pools = new Pools(this.#options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
-    const { allowedSchemes, directories, onDownloadCanceled } = options.outgoing;
-    this.#policy = {
-      urls: new UrlPolicy(allowedSchemes),
-      directories,
-      ...(onDownloadCanceled && { onDownloadCanceled }),
-    };
+    this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
+    this.#auditor = new Auditor({
+      browsers: () => this.#pools.browsers,
+      isKept: (virtual) => this.#isKept(virtual),
+      metrics: this.#metrics,
+      feed: this.feed,
+    });
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
       metrics: this.#metrics,
       open: this.#open,
-      policy: this.#policy,
+      policy: () => this.#policy,
       options: () => this.#options,
       files: () => this.#files,
     });
@@ -90,6 +93,7 @@ export class Mux {
     if (isShared) this.#files = await FileRoot.in(filesDirectory);
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     await this.#pools.start();
+    this.#auditor.start();
     if (this.#state === 'new') this.#state = 'ready';
   }
 
@@ -280,10 +284,17 @@ export class Mux {
     return true;
   }
 
+  /** Compares what is believed of all browsers with what they have; mends what two audits in a row have found. It happens by itself every minute. */
+  audit(): Promise<AuditReport> {
+    return this.#auditor.audit();
+  }
+
   /** Other settings from now on: for what is opened and launched from here. */
   reconfigure(live: LiveOptions): void {
     this.#options = { ...this.#options, ...live };
     this.#pools.reconfigure(this.#options);
+    this.#rates.reconfigure(this.#options.limits.commandsPerSecond);
+    this.#policy = policyOf(this.#options.outgoing);
   }
 
   /** Says that it is not ready, and goes on letting clients in: load balancers hear of it a little later. */
@@ -311,6 +322,7 @@ export class Mux {
   async close(deadline: number): Promise<void> {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
+    this.#auditor.stop();
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }
@@ -352,6 +364,18 @@ export class Mux {
   #virtualsOf(name: string): VirtualBrowser[] {
     const all = this.#pools.browsers.flatMap(({ virtuals }) => virtuals);
     return all.filter(({ tenant }) => tenant.name === name);
+  }
+
+  #onFault(error: unknown, tell = (fault: unknown) => process.emitWarning(String(fault))): void {
+    this.#metrics.countFault();
+    this.feed.emit('warn', 'fault', `A message could not be handled: ${String(error)}`);
+    tell(error);
+  }
+
+  /** One with a name outlives its clients; one that is not listed yet is being opened. */
+  #isKept({ id }: VirtualBrowser): boolean {
+    const record = this.#open.get(id);
+    return record === undefined || record.name !== undefined;
   }
 
   #mustServe(): void {

@@ -39,7 +39,7 @@ export interface OpenerSurroundings {
   readonly quotas: Quotas;
   readonly metrics: Metrics;
   readonly open: OpenList;
-  readonly policy: OutgoingPolicy;
+  readonly policy: () => OutgoingPolicy;
   readonly options: () => MuxOptions;
   readonly files: () => FileRoot | undefined;
 }
@@ -157,7 +157,7 @@ export class Opener {
       ...(proxyServer !== undefined && { proxyServer }),
       ...(proxyBypassList !== undefined && { proxyBypassList }),
       ...(egress && { egress }),
-      policy: this.#around.policy,
+      policy: this.#around.policy(),
       about,
       ...(files && { files: files.store(outgoing.limits) }),
       onEnd: () => {

@@ -85,5 +85,5 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections'>
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'outgoing'>
 >;

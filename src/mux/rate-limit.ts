@@ -47,13 +47,20 @@ export type PerSecond = number | 'auto';
 
 /** One rate limit for each tenant, whose clients share it; there are as many tenants as tokens. */
 export class TenantRates {
-  readonly #setting: PerSecond;
+  #setting: PerSecond;
   readonly #ofStrangers: number;
   readonly #limits = new Map<string, RateLimit>();
 
   constructor(setting: PerSecond, ofStrangers: number) {
     this.#setting = setting;
     this.#ofStrangers = ofStrangers;
+  }
+
+  /** Another setting, for clients that come from now on. */
+  reconfigure(setting: PerSecond): void {
+    if (setting === this.#setting) return;
+    this.#setting = setting;
+    this.#limits.clear();
   }
 
   /** What may come per second from a tenant; 0 for no limit. */

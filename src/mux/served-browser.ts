@@ -30,6 +30,8 @@ export interface ServeOptions {
   /** Of a remote one's connections, as they are now; a launched Chrome has its pipe only. */
   readonly connections: () => ConnectionSettings;
   readonly counts: ConnectionCounts;
+  /** Told of errors of cdpmux's own with messages of this Chrome's. */
+  readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
 /** How long a Chrome that could not be used may take to end, ms. */
@@ -107,7 +109,7 @@ export class ServedBrowser {
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id, exclusive, connections, counts }: ServeOptions,
+  { id, exclusive, connections, counts, onFault }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
   let chrome: ChromeBrowser | undefined;
@@ -122,6 +124,7 @@ export async function serveBrowser(
     return chrome.connection;
   };
   const startHost = (connection: Connection): Promise<VirtualHost> => {
+    if (onFault) connection.onFault = onFault;
     const isShell = chrome?.version.product.startsWith('HeadlessChrome/') === true;
     return VirtualHost.start(connection, { isShell, exclusive, tracing });
   };

@@ -20,6 +20,8 @@ export interface Caller {
   readonly priority?: Priority;
   /** Its tenant's share beside others who wait as urgently: one of 2 is served twice as often as one of 1, the default. */
   readonly weight?: number;
+  /** The named pool of browsers that it wants; the one without a name where not given. Unknown ones are refused with NOT_FOUND. */
+  readonly pool?: string;
 }
 
 /** What a client asks for in its upgrade request, already validated. */
@@ -33,8 +35,6 @@ export interface Admission extends Caller {
   readonly launch?: { readonly args: readonly string[] };
   /** Prefers the browser that served the same text before. */
   readonly affinity?: string;
-  /** The named pool of browsers that it wants; the one without a name where not given. Unknown ones are refused with NOT_FOUND. */
-  readonly pool?: string;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;

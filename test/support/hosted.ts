@@ -40,6 +40,7 @@ export class HostedClient implements ClientLink {
       limits: { pending: 100, targets: 100, contexts: 100, sessions: 100, autoAttach: 10 },
       lifetime: 0,
       initialPage: true,
+      about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
       onEnd: () => undefined,
       onIdle: () => undefined,
     });

@@ -156,6 +156,7 @@ export const reloaded = z.object({
     settings: names('Settings that are in force from now on.'),
   }),
   needsRestart: names('Settings that take effect with the next start only.'),
+  notes: names('What else to do for what was applied.'),
 }) satisfies z.ZodType<ReloadReport>;
 
 /** A `FeedEvent`. */

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { strayPlaces } from '../src/mux/slot-audit.js';
+import { CdpClient } from './support/cdp-client.js';
+import { startChrome } from './support/chrome.js';
+import { startCdpmux } from './support/cdpmux.js';
+
+describe('the audit of all browsers', () => {
+  it('counts what it mends and tells of it', async () => {
+    const chrome = await startChrome();
+    const cdpmux = await startCdpmux({ 'browsers.upstreams': chrome.wsUrl });
+    try {
+      const { mux } = cdpmux;
+      const [behind, client, kept] = await Promise.all([
+        CdpClient.connect(chrome.wsUrl),
+        CdpClient.connect(cdpmux.wsUrl),
+        CdpClient.connect(`${cdpmux.wsUrl}name/kept/`),
+      ]);
+      await kept.close();
+      const context = await client.send<{ browserContextId: string }>('Target.createBrowserContext');
+      await behind.send('Target.disposeBrowserContext', context);
+      const strange = await behind.send<{ browserContextId: string }>('Target.createBrowserContext');
+      expect([await mux.audit(), await mux.audit(), await mux.audit()]).toEqual([
+        {},
+        { context_forgotten: 1 },
+        {},
+      ]);
+      const [event] = mux.feed.after(0).filter(({ type }) => type === 'audit.mended');
+      expect(event).toMatchObject({ level: 'warn', fields: { what: 'context_forgotten', count: 1 } });
+      const { body } = await mux.metricsText();
+      expect(body).toContain('\ncdpmux_slot_audit_mended_total{what="context_forgotten"} 1\n');
+      // a remote Chrome has others' contexts too
+      await behind.send('Target.disposeBrowserContext', strange);
+      expect(mux.stats()).toMatchObject({ virtualBrowsers: 2, clients: 1 });
+      await Promise.all([behind.close(), client.close()]);
+    } finally {
+      await cdpmux.close();
+      await chrome.close();
+    }
+  }, 60_000);
+});
+
+describe('places that are taken and held by nobody', () => {
+  const count = (browser: string, taken: number, held: number) => ({ browser, taken, held });
+
+  it('are as many as two counts in a row have found', () => {
+    const before = [count('a', 5, 3), count('b', 4, 4), count('c', 3, 1)];
+    const now = [count('a', 6, 5), count('b', 5, 3), count('c', 7, 4), count('d', 2, 0)];
+    expect(strayPlaces(now, before)).toEqual(
+      new Map([
+        ['a', 1],
+        ['c', 2],
+      ]),
+    );
+  });
+
+  it('are none where one opens or ends', () => {
+    expect(strayPlaces([count('a', 3, 4)], [count('a', 4, 3)])).toEqual(new Map());
+    expect(strayPlaces([count('a', 4, 3)], [])).toEqual(new Map());
+  });
+});
