@@ -17,6 +17,8 @@ export interface Scene {
   readonly directory: string;
   readonly relay: UpstreamRelay;
   readonly remote: DirectChrome;
+  /** Launched Chromes that stay when nobody comes. */
+  readonly fewest: number;
   /** Processes beneath this one that have nothing to do with cdpmux. */
   readonly strangers: readonly number[];
 }
@@ -49,7 +51,7 @@ export async function settle(scene: Scene, before?: Moment): Promise<Moment> {
   const end = performance.now() + SETTLE;
   for (;;) {
     const now = await look(scene);
-    const isOver = before ? more(before, now).length === 0 : isStill(now);
+    const isOver = before ? more(before, now).length === 0 : isStill(now, scene.fewest);
     if (isOver || performance.now() > end) return now;
     await delay(200);
   }
@@ -72,10 +74,10 @@ export async function processesLeft(strangers: readonly number[]): Promise<numbe
   return [...all].filter((pid) => pid !== process.pid && !known.has(pid));
 }
 
-function isStill(now: Moment): boolean {
+function isStill(now: Moment, fewest: number): boolean {
   const moving = Object.keys(now).some((name) => /launching|draining|broken|cordoned/.test(name));
   const counts = Object.entries(now).filter(([name]) => /^(cdpmux|Chrome): /.test(name));
-  return !moving && counts.every(([, count]) => count === 0);
+  return !moving && now['browsers launched, ready'] === fewest && counts.every(([, count]) => count === 0);
 }
 
 /** What keeps this process's event loop busy, by kind. */

@@ -24,6 +24,8 @@ const LONGEST_GAP = 1_500;
 const LAST_UNITS = 120_000;
 /** The part of the units that must be done where nothing was lost under them. */
 const SHARE = 0.99;
+/** `browsers.min`. */
+const FEWEST = 2;
 /** How long cdpmux may take to close its Chromes, ms. */
 const CLOSE = 10_000;
 
@@ -77,7 +79,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const sightings = new Sightings(operator);
   const judge = new Judge(sightings);
   crew.onUnit = (unit) => judge.add(unit);
-  const scene: Scene = { operator, directory, relay, remote, strangers: [crew.pid, remote.pid] };
+  const strangers = [crew.pid, remote.pid];
+  const scene: Scene = { operator, directory, relay, remote, fewest: FEWEST, strangers };
 
   sightings.start();
   // what is made once and kept is not left over
@@ -119,7 +122,7 @@ function settings(
     chrome: program,
     'listen.port': 0,
     'browsers.kind': executable.kind,
-    'browsers.min': 2,
+    'browsers.min': FEWEST,
     'browsers.max': 5,
     'browsers.upstreams': upstream,
     'browsers.virtualPerBrowser': perBrowser,
