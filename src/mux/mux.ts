@@ -22,6 +22,7 @@ import { Pools } from './pools.js';
 import { Quotas } from './quotas.js';
 import { TenantRates } from './rate-limit.js';
 import { Auditor } from './slot-audit.js';
+import { countFaults } from './faults.js';
 import type { BrowserReport, ConnectionReport, QueueReport, VirtualBrowserReport } from './reports.js';
 import { ClientSeat } from './seat.js';
 import type {
@@ -63,14 +64,14 @@ export class Mux {
 
   constructor(options: MuxOptions) {
     this.#metrics = new Metrics(() => this.#snapshot());
-    this.#options = { ...options, onFault: (error) => this.#onFault(error, options.onFault) };
+    this.#options = countFaults(options, this.#metrics);
     this.#pools = new Pools(this.#options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
     this.#auditor = new Auditor({
       browsers: () => this.#pools.browsers,
-      isKept: (virtual) => this.#isKept(virtual),
+      isKept: ({ id }) => this.#open.isKept(id),
       metrics: this.#metrics,
       feed: this.feed,
     });
@@ -364,17 +365,6 @@ export class Mux {
   #virtualsOf(name: string): VirtualBrowser[] {
     const all = this.#pools.browsers.flatMap(({ virtuals }) => virtuals);
     return all.filter(({ tenant }) => tenant.name === name);
-  }
-
-  #onFault(error: unknown, tell = (fault: unknown) => process.emitWarning(String(fault))): void {
-    this.#metrics.countFault();
-    tell(error);
-  }
-
-  /** One with a name outlives its clients; one that is not listed yet is being opened. */
-  #isKept({ id }: VirtualBrowser): boolean {
-    const record = this.#open.get(id);
-    return record === undefined || record.name !== undefined;
   }
 
   #mustServe(): void {

@@ -31,6 +31,12 @@ export class OpenList {
     return this.#records.get(id);
   }
 
+  /** Whether it outlives its clients, as one with a name does; one that is not listed yet is being opened. */
+  isKept(id: string): boolean {
+    const record = this.#records.get(id);
+    return record === undefined || record.name !== undefined;
+  }
+
   /** Those of one tenant, or all. */
   of(tenant?: string): OpenRecord[] {
     const all = [...this.#records.values()];
