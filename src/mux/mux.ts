@@ -12,6 +12,7 @@ import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
 import type { OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
+import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
 import { mustFit } from './exclusive.js';
 import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
@@ -63,7 +64,7 @@ export class Mux {
   #state: State = 'new';
 
   constructor(options: MuxOptions) {
-    this.#metrics = new Metrics(() => this.#snapshot());
+    this.#metrics = new Metrics(() => snapshotOf(this.#pools, this.stats()));
     this.#options = countFaults(options, this.#metrics);
     this.#pools = new Pools(this.#options, this.feed, this.#metrics.connections);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
@@ -183,33 +184,12 @@ export class Mux {
 
   /** What is there now. */
   stats(): MuxStats {
-    const { browsers, waiting } = this.#pools;
-    const hosts = browsers.flatMap((one) => one.hosts);
-    const virtuals = browsers.flatMap((one) => one.virtuals);
-    return Object.freeze({
-      browsers: browsers.length,
-      virtualBrowsers: virtuals.length,
-      clients: total(virtuals, ({ clients }) => clients.size),
-      contexts: total(hosts, ({ contextCount }) => contextCount),
-      targets: total(hosts, ({ targetCount }) => targetCount),
-      sessions: total(hosts, ({ sessionCount }) => sessionCount),
-      pendingCommands: total(browsers, ({ pendingCount }) => pendingCount),
-      waiting,
-      connections: hosts.length,
-      connectionReuse: this.#metrics.connections.reuseRatio,
-    });
+    return statsOf(this.#pools, this.#metrics.connections.reuseRatio);
   }
 
   /** What there is now of one tenant's. */
   tenantStats({ name }: Tenant): TenantStats {
-    const virtuals = this.#virtualsOf(name);
-    return Object.freeze({
-      virtualBrowsers: virtuals.length,
-      clients: total(virtuals, ({ clients }) => clients.size),
-      contexts: total(virtuals, (one) => one.host.contextsOf(one).length),
-      targets: total(virtuals, (one) => one.targets().length),
-      waiting: this.#quotas.of(name).waiting,
-    });
+    return tenantStatsOf(this.#virtualsOf(name), this.#quotas.of(name).waiting);
   }
 
   /** Ends all that a tenant has, because it may not come in any more; its clients are closed with the reason. */
@@ -370,31 +350,10 @@ export class Mux {
   #mustServe(): void {
     if (this.#state === 'closing') throw new CdpmuxError('CLOSING', 'cdpmux is stopping.');
   }
-
-  #snapshot() {
-    const { clients, virtualBrowsers, pendingCommands } = this.stats();
-    const connections = this.connections();
-    return {
-      connectionsInUse: connections.filter((one) => one.virtualBrowsers > 0).length,
-      connectionsAvailable: this.#pools.connectionsWithRoom,
-      clients,
-      virtualBrowsers,
-      pendingCommands,
-      pool: {
-        pools: this.#pools.all.map(({ name }) => name),
-        browsers: this.browsers(),
-        queue: this.queue(),
-      },
-    };
-  }
 }
 
 function draining(): CdpmuxError {
   const message =
     'cdpmux is draining and takes nobody new; connect to another one, or again once it is back.';
   return new CdpmuxError('CLOSING', message);
-}
-
-function total<T>(all: readonly T[], count: (one: T) => number): number {
-  return all.reduce((sum, one) => sum + count(one), 0);
 }
