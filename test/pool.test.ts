@@ -92,7 +92,7 @@ describe('a pool', () => {
   it('lets one who does not want to wait have the launch that it needs', async () => {
     const { factory, pool } = poolOf({}, false);
     const first = watch(pool.acquire(wish({ timeout: 0 })));
-    await jest.advanceTimersByTimeAsync(5_000);
+    await jest.advanceTimersByTimeAsync(900);
     expect(first.outcome).toBeUndefined();
     factory.launches[0]!.succeed();
     await settle();
@@ -137,19 +137,56 @@ describe('a pool', () => {
     expect(factory.launches).toHaveLength(0);
   });
 
-  it('rejects all who waited for a launch that failed, and makes another for the next', async () => {
+  it('lets all wait on who waited for a launch that failed, before those who came later', async () => {
     const { factory, pool } = poolOf({ max: 1 }, false);
     const both = [watch(pool.acquire(wish())), watch(pool.acquire(wish()))];
     const third = watch(pool.acquire(wish()));
     factory.launches[0]!.fail(new Error('does not start'));
     await settle();
-    expect(both.map(({ outcome }) => outcome)).toEqual(['does not start', 'does not start']);
+    expect(pool.waiting).toBe(3);
     expect(factory.launches).toHaveLength(1);
     await jest.advanceTimersByTimeAsync(250);
     factory.launches[1]!.succeed();
     await settle();
-    expect(third.outcome).toBe('r2');
-    expect(pool.leased).toBe(1);
+    expect(both.map(({ outcome }) => outcome)).toEqual(['r2', 'r2']);
+    expect(third.outcome).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(third.outcome).toBe('QUEUE_TIMEOUT');
+  });
+
+  it('tells at once what launches fail of, when several have failed in a row', async () => {
+    const { factory, pool } = poolOf({ max: 1, timeout: 60_000 }, false);
+    const waiting = watch(pool.acquire(wish()));
+    for (const [nth, wait] of [250, 500, 1_000].entries()) {
+      factory.launches[nth]!.fail(new Error('does not start'));
+      await settle();
+      expect(waiting.outcome).toBe(nth < 2 ? undefined : 'LAUNCH_FAILED');
+      if (nth < 2) await jest.advanceTimersByTimeAsync(wait);
+    }
+    const refusal = { code: 'LAUNCH_FAILED', message: 'does not start', details: { retryAfter: '1' } };
+    await expect(pool.acquire(wish())).rejects.toMatchObject(refusal);
+    expect(pool.waiting).toBe(0);
+    await jest.advanceTimersByTimeAsync(1_000);
+    const next = watch(pool.acquire(wish()));
+    factory.launches[3]!.succeed();
+    await settle();
+    expect(next.outcome).toBe('r4');
+  });
+
+  it('counts a launch into the time that one waits, but for one who does not want to wait', async () => {
+    const { factory, pool } = poolOf({ max: 1, timeout: 1_000 }, false);
+    const short = watch(pool.acquire(wish({ timeout: 300 })));
+    const none = watch(pool.acquire(wish({ timeout: 0 })));
+    const long = watch(pool.acquire(wish({ timeout: 99_999 })));
+    await jest.advanceTimersByTimeAsync(300);
+    expect([short.outcome, none.outcome, long.outcome]).toEqual(['QUEUE_TIMEOUT', undefined, undefined]);
+    factory.launches[0]!.succeed();
+    await settle();
+    expect([none.outcome, long.outcome]).toEqual(['r1', 'r1']);
+    // no longer than the pool allows
+    const late = watch(pool.acquire(wish({ timeout: 99_999 })));
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(late.outcome).toBe('QUEUE_TIMEOUT');
   });
 
   it('replaces a lost resource down to its smallest number, and gives nobody the lost one', async () => {
@@ -349,7 +386,7 @@ describe('a pool', () => {
       await jest.advanceTimersByTimeAsync(10);
     }
     expect(decided).toBe(asked);
-    const known = ['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'BROWSER_LOST', 'does not start'];
+    const known = ['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'LAUNCH_FAILED'];
     expect([...codes].filter((code) => !known.includes(code))).toEqual([]);
     expect([...codes]).toEqual(expect.arrayContaining(['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT']));
     expect(pool.leased).toBe(0);
