@@ -11,10 +11,7 @@ function queueOf(fits: (kind: Kind) => boolean = () => true) {
   const queue = new FairQueue<Named>({ fits, aging: () => 100, now: () => clock.now });
   const served: string[] = [];
   let last = 0;
-  const come = (
-    name: string,
-    { priority = 0, owner = 'one', weight = 1, kind = 'shared' as Kind } = {},
-  ): string => {
+  const come = (name: string, { priority = 0, owner = 'one', weight = 1, kind = 'shared' } = {}): string => {
     const id = String(++last);
     const run = (): Promise<void> => {
       served.push(name);
