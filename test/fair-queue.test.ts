@@ -11,7 +11,8 @@ function queueOf(fits: (kind: Kind) => boolean = () => true) {
   const queue = new FairQueue<Named>({ fits, aging: () => 100, now: () => clock.now });
   const served: string[] = [];
   let last = 0;
-  const come = (name: string, { priority = 0, owner = 'one', weight = 1, kind = 'shared' } = {}): string => {
+  const come = (name: string, wanted: Partial<Omit<Named, 'name'>> = {}): string => {
+    const { priority = 0, owner = 'one', weight = 1, kind = 'shared' } = wanted;
     const id = String(++last);
     const run = (): Promise<void> => {
       served.push(name);

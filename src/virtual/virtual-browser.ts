@@ -96,6 +96,8 @@ export class VirtualBrowser {
   /** A stranger's sessions that asked for download events; taken off with the session. */
   readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
+  /** Attached beside all else that opening takes, for the first client: a round trip less until it is let in. */
+  #firstRoot: Promise<string> | undefined;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
   #state: 'open' | 'ended' = 'open';
@@ -123,6 +125,7 @@ export class VirtualBrowser {
   static async open(host: VirtualHost, options: VirtualBrowserOptions): Promise<VirtualBrowser> {
     const { upstream } = host;
     if (options.tenant.trust !== 'local') await host.downloads.start();
+    const firstRoot = attachRoot(upstream);
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     let virtual: VirtualBrowser | undefined;
     try {
@@ -132,6 +135,7 @@ export class VirtualBrowser {
         options,
       );
       virtual = new VirtualBrowser(host, options, sessionId, contextId);
+      virtual.#firstRoot = firstRoot;
       if (host.exclusive) await host.learnAll();
       if (options.initialPage) await virtual.createPage('about:blank', false);
       virtual.#limitLifetime();
@@ -140,6 +144,7 @@ export class VirtualBrowser {
       if (virtual) virtual.end({ code: 1011, reason: 'could not be opened' });
       else {
         upstream.call('Target.detachFromTarget', { sessionId }, '');
+        firstRoot.then((rootId) => detachRoot(upstream, rootId)).catch(() => undefined);
         options.egress?.close();
       }
       throw error;
@@ -211,7 +216,9 @@ export class VirtualBrowser {
     let rootId: string | undefined;
     try {
       const { upstream } = this.host;
-      ({ sessionId: rootId } = await upstream.request('Target.attachToBrowserTarget', undefined, ''));
+      const attaching = this.#firstRoot ?? attachRoot(upstream);
+      this.#firstRoot = undefined;
+      rootId = await attaching;
       if (targetId === undefined) return { rootId };
       const { sessionId } = await upstream.request(
         'Target.attachToTarget',
@@ -228,7 +235,7 @@ export class VirtualBrowser {
   /** Undoes `prepare` for a client that did not come. */
   discard(rootId: string | undefined): void {
     this.#expected--;
-    if (rootId !== undefined) this.host.upstream.call('Target.detachFromTarget', { sessionId: rootId }, '');
+    if (rootId !== undefined) detachRoot(this.host.upstream, rootId);
     this.idleUnlessUsed();
   }
 
@@ -265,6 +272,7 @@ export class VirtualBrowser {
     clearTimeout(this.#lifetime?.timer);
     for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);
+    this.#firstRoot?.then((rootId) => detachRoot(this.host.upstream, rootId)).catch(() => undefined);
     const { files } = this;
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
@@ -334,4 +342,17 @@ async function privateContext(
     ...(proxyBypassList !== undefined && { proxyBypassList }),
   };
   return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
+}
+
+/** A session on the browser, for one client. */
+function attachRoot(upstream: Upstream): Promise<string> {
+  const attaching = upstream.request('Target.attachToBrowserTarget', undefined, '');
+  const rootId = attaching.then(({ sessionId }) => sessionId);
+  // Whoever takes it hears of it.
+  rootId.catch(() => undefined);
+  return rootId;
+}
+
+function detachRoot(upstream: Upstream, sessionId: string): void {
+  upstream.call('Target.detachFromTarget', { sessionId }, '');
 }
