@@ -72,8 +72,12 @@ export class Directory {
     const opening = this.#make(id, name, make);
     this.#open.set(id, opening);
     if (name !== undefined) this.#idOfName.set(name, id);
-    this.#minted.delete(id);
-    opening.catch(() => this.#remove(id, name));
+    const wasMinted = this.#minted.delete(id);
+    opening.catch(() => {
+      this.#remove(id, name);
+      // Whoever has the id may try again.
+      if (wasMinted) this.#minted.set(id, name ?? '');
+    });
     return opening;
   }
 

@@ -10,11 +10,12 @@ import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
-import type { OpenBrowser } from './directory.js';
+import type { Directory, OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
 import { mustFit } from './exclusive.js';
 import { FileRoot, policyOf } from './file-root.js';
+import { Joins, type Opening } from './joins.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener, type OpenRequest } from './opener.js';
 import { OpenList } from './open-list.js';
@@ -54,6 +55,7 @@ export class Mux {
   readonly #opener: Opener;
   readonly #open = new OpenList();
   readonly #directories = new Directories();
+  readonly #joins = new Joins();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #auditor: Auditor;
@@ -311,21 +313,42 @@ export class Mux {
     await this.#files?.close();
   }
 
+  /** What a name or an id means, opened where it is not; who comes while another one opens it waits with that one. */
   async #find(
     path: { kind: 'browser'; id?: string; name?: string },
     request: OpenRequest,
   ): Promise<OpenBrowser> {
-    const directory = this.#directories.of(request.tenant);
-    const found =
-      path.id !== undefined
-        ? directory.resolve(path.id)
-        : path.name !== undefined
-          ? directory.named(path.name)
-          : { unopened: randomUUID(), name: undefined };
-    if ('open' in found) return found.open;
+    const { signal, queueTimeout: timeout = this.#options.queue.timeout } = request;
+    const since = performance.now();
+    const retryAfter = (): number => this.#pools.main.line.retryAfter;
+    for (let wish = request; ;) {
+      const found = this.#lookUp(path, request.tenant);
+      if (!('open' in found)) return this.#openNew(found, wish);
+      const open = await this.#joins.join(found.open, { signal, timeout, since, retryAfter });
+      if (open) return open;
+      this.#mustServe();
+      const left = Math.max(0, Math.ceil(since + timeout - performance.now()));
+      wish = { ...request, queueTimeout: left };
+    }
+  }
+
+  #lookUp({ id, name }: { id?: string; name?: string }, tenant: Tenant): ReturnType<Directory['resolve']> {
+    const directory = this.#directories.of(tenant);
+    if (id !== undefined) return directory.resolve(id);
+    return name !== undefined ? directory.named(name) : { unopened: randomUUID(), name: undefined };
+  }
+
+  #openNew(
+    { unopened, name }: { unopened: string; name: string | undefined },
+    request: OpenRequest,
+  ): Promise<OpenBrowser> {
     if (this.#state === 'draining') throw draining();
-    const { unopened, name } = found;
-    return directory.open(unopened, name, (id, hooks) => this.#opener.open({ id, name }, hooks, request));
+    const directory = this.#directories.of(request.tenant);
+    const opening: Opening = { waits: false };
+    const opened = directory.open(unopened, name, (id, hooks) =>
+      this.#opener.open({ id, name }, hooks, request, opening),
+    );
+    return this.#joins.add(opened, opening);
   }
 
   async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {

@@ -10,6 +10,7 @@ import type { BrowserLease, WholeChrome } from './browser-pool.js';
 import type { Hooks } from './directory.js';
 import { exclusiveFlags } from './exclusive.js';
 import type { FileRoot } from './file-root.js';
+import type { Opening } from './joins.js';
 import type { OpenList } from './open-list.js';
 import type { MuxOptions } from './options.js';
 import type { Pools } from './pools.js';
@@ -62,11 +63,11 @@ export class Opener {
   }
 
   /** Opens one on a place that it holds until it ends; rejects with what `Pool.acquire` does, or OVER_QUOTA. */
-  async open(who: Who, hooks: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
+  async open(who: Who, hooks: Hooks, request: OpenRequest, opening: Opening): Promise<VirtualBrowser> {
     // A Chrome may die under one who has only just been given a place in it, and has lost nothing yet.
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#openOnce(who, hooks, request);
+        return await this.#openOnce(who, hooks, request, opening);
       } catch (error) {
         const isLost = error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
         if (!isLost || tries === MOST_TRIES || request.signal.aborted) throw error;
@@ -78,16 +79,14 @@ export class Opener {
     { id, name }: Who,
     { onEnd, onIdle }: Hooks,
     request: OpenRequest,
+    opening: Opening,
   ): Promise<VirtualBrowser> {
     const { pools, quotas, metrics, options } = this.#around;
     const { tenant, quota = {} } = request;
     const pool = pools.get(request.pool ?? '');
     const onDenied = (): void => metrics.countEgressDenied();
-    const entry = quotas.enter(
-      tenant,
-      quota,
-      pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined }),
-    );
+    opening.waits = pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined });
+    const entry = quotas.enter(tenant, quota, opening.waits);
     const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
     let lease: BrowserLease;
     try {
@@ -98,6 +97,7 @@ export class Opener {
       if (error instanceof CdpmuxError && error.code === 'QUEUE_TIMEOUT') metrics.countQueueTimeout();
       throw error;
     }
+    opening.waits = false;
     entry.placed();
     metrics.observeWait(lease.waited / 1_000);
     const release = (): void => {
@@ -143,7 +143,7 @@ export class Opener {
 
   #openOn(
     { resource }: BrowserLease,
-    { id, hooks, request, egress, release, about }: Opening,
+    { id, hooks, request, egress, release, about }: Placed,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
     const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
@@ -171,7 +171,7 @@ export class Opener {
 }
 
 /** What `#openOn` needs beside the lease. */
-interface Opening {
+interface Placed {
   readonly id: string;
   readonly hooks: Hooks;
   readonly request: OpenRequest;
