@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine } from './command-line.js';
 import { findVersion } from './find-cdpmux.js';
@@ -35,6 +36,8 @@ const host: Host = {
 };
 
 function isOwn(path: string): boolean {
+  // it may be looked up on PATH
+  if (basename(path) === 'cdpmux-chrome') return true;
   try {
     return realpathSync(path) === here;
   } catch {
