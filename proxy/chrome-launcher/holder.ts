@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws';
+import type { BrowserSocket } from './browser-socket.js';
 import { LaunchError } from './launch-error.js';
 
 /** For an answer of the virtual browser, ms. */
@@ -20,14 +20,19 @@ export interface TargetInfo {
 
 /** A client of our own, which holds the virtual browser for as long as this process lives, and asks it things. */
 export class Holder {
-  readonly #socket: WebSocket;
+  readonly #socket: BrowserSocket;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: BrowserSocket) {
     this.#socket = socket;
-    socket.on('message', (data: Buffer) => this.#onMessage(data));
-    socket.on('close', () => this.#rejectAll());
+    let parts: Buffer[] = [];
+    socket.onText = (part, isLast) => {
+      parts.push(part);
+      if (!isLast) return;
+      this.#onMessage(Buffer.concat(parts));
+      parts = [];
+    };
   }
 
   /** The id of the virtual browser. */
@@ -73,7 +78,7 @@ export class Holder {
         reject(new LaunchError(`${method} had no answer within ${ANSWER_DEADLINE / 1000} s.`));
       }, ANSWER_DEADLINE);
       this.#pending.set(id, { resolve, reject, late });
-      this.#socket.send(JSON.stringify({ id, method, params }));
+      this.#socket.send(Buffer.from(JSON.stringify({ id, method, params })));
     });
   }
 
@@ -91,7 +96,8 @@ export class Holder {
     else pending.resolve(result ?? {});
   }
 
-  #rejectAll(): void {
+  /** Nothing more will be answered. */
+  close(): void {
     for (const { reject, late } of this.#pending.values()) {
       clearTimeout(late);
       reject(new LaunchError('the virtual browser has ended.'));

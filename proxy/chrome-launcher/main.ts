@@ -7,7 +7,6 @@ import { readCommandLine } from './command-line.js';
 import { findVersion } from './find-cdpmux.js';
 import { LaunchError } from './launch-error.js';
 import { run, type Host } from './run.js';
-import { SharedStart } from './shared-start.js';
 
 const HELP = `cdpmux-chrome stands for a Chrome: start it as a program starts Chrome, with --remote-debugging-pipe or
 --remote-debugging-port=<port>, and it gives a virtual browser of a cdpmux: that of CDPMUX_URL (with CDPMUX_TOKEN), else one on
@@ -21,8 +20,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 const host: Host = {
   env: process.env,
-  start: () =>
-    SharedStart.in({
+  start: async () =>
+    (await import('./shared-start.js')).SharedStart.in({
       env: process.env,
       tmpDir: tmpdir(),
       userId: process.getuid?.(),

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
+import type { BrowserSocket } from './browser-socket.js';
 import { LaunchError } from './launch-error.js';
 
 const NUL = Buffer.from([0]);
@@ -25,7 +25,7 @@ export function openPipes(): { readonly commands: Socket; readonly answers: Sock
 
 /** Carries messages between pipes and a WebSocket, byte for byte; each side waits for the other. */
 export class PipeBridge {
-  readonly #socket: WebSocket;
+  readonly #socket: BrowserSocket;
   readonly #commands: Socket;
   readonly #answers: Socket;
   /** What came of a message whose end did not. */
@@ -34,7 +34,7 @@ export class PipeBridge {
 
   /** `onError` is told what makes going on impossible. */
   constructor(
-    socket: WebSocket,
+    socket: BrowserSocket,
     { commands, answers }: ReturnType<typeof openPipes>,
     onError: (error: LaunchError) => void,
   ) {
@@ -45,39 +45,41 @@ export class PipeBridge {
       if (!this.#onCommands(chunk))
         onError(new LaunchError(`a command is longer than ${LONGEST_MESSAGE} bytes, which no Chrome takes.`));
     });
-    socket.on('message', this.#onAnswer);
+    socket.onText = this.#onAnswer;
+    socket.onDrain = this.#onDrain;
     answers.on('drain', () => socket.resume());
   }
 
   /** False for a message that is too long. */
   #onCommands(chunk: Buffer): boolean {
     let from = 0;
+    this.#socket.cork();
     for (let end = chunk.indexOf(0); end !== -1; end = chunk.indexOf(0, from)) {
       const last = chunk.subarray(from, end);
       const message = this.#length === 0 ? last : Buffer.concat([...this.#parts, last]);
       this.#parts = [];
       this.#length = 0;
       from = end + 1;
-      if (message.length > 0) this.#socket.send(message, TEXT, this.#onSent);
+      if (message.length > 0) this.#socket.send(message);
     }
+    this.#socket.uncork();
     if (from < chunk.length) {
       this.#parts.push(chunk.subarray(from));
       this.#length += chunk.length - from;
     }
-    if (this.#socket.bufferedAmount > BACKLOG) this.#commands.pause();
+    if (this.#socket.backlog > BACKLOG) this.#commands.pause();
     return this.#length <= LONGEST_MESSAGE;
   }
 
-  #onSent = (): void => {
-    if (this.#commands.isPaused() && this.#socket.bufferedAmount <= BACKLOG) this.#commands.resume();
+  #onDrain = (): void => {
+    this.#commands.resume();
   };
 
-  #onAnswer = (message: Buffer): void => {
+  #onAnswer = (part: Buffer, isLast: boolean): void => {
     this.#answers.cork();
-    this.#answers.write(message);
-    if (!this.#answers.write(NUL)) this.#socket.pause();
+    let isTaken = this.#answers.write(part);
+    if (isLast) isTaken = this.#answers.write(NUL);
     this.#answers.uncork();
+    if (!isTaken) this.#socket.pause();
   };
 }
-
-const TEXT = { binary: false } as const;

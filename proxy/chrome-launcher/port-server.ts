@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Address } from './address.js';
 import type { Holder, TargetInfo } from './holder.js';
 import { LaunchError } from './launch-error.js';
-import { get } from './open-browser.js';
+import { get } from './http-get.js';
 import { refuse, tunnel } from './tunnel.js';
 
 /** The debugging port of one virtual browser, as a Chrome has it. */

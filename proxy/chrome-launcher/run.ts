@@ -1,9 +1,8 @@
-import type { WebSocket } from 'ws';
+import type { BrowserSocket } from './browser-socket.js';
 import type { BrowserWish } from './command-line.js';
 import { findBrowser, type Surroundings } from './find-cdpmux.js';
-import { Holder } from './holder.js';
 import { openPipes, PipeBridge } from './pipe-bridge.js';
-import { PortServer } from './port-server.js';
+import type { PortServer } from './port-server.js';
 import { hasProfile, writeActivePort } from './user-data-dir.js';
 
 /** How often it is looked whether the program that launched this is still there, ms. */
@@ -26,6 +25,10 @@ export async function run(wish: BrowserWish, host: Host): Promise<End> {
   const { parameters, leftOut, userDataDir } = wish;
   const parent = host.parent();
   const pipes = wish.speaks.kind === 'pipe' ? openPipes() : undefined;
+  // loaded while cdpmux makes the browser
+  const serving = pipes ? undefined : load();
+  // where there is no browser nobody asks for it
+  serving?.catch(() => undefined);
   const { socket, address } = await findBrowser(host, parameters);
   const ended = endOf(socket);
   if (wish.speaks.kind === 'pipe' && pipes) {
@@ -40,17 +43,20 @@ export async function run(wish: BrowserWish, host: Host): Promise<End> {
     await tellLeftOut(leftOut, userDataDir, host);
     const end = await Promise.race([ended, fault, hungUp, aborted(host.signal)]);
     await flushed(pipes.answers);
-    await closed(socket);
+    await closed(socket, ended);
     return end;
   }
   const port = wish.speaks.kind === 'port' ? wish.speaks.port : 0;
-  const server = await PortServer.listen(address, new Holder(socket), port);
+  const { Holder, PortServer } = await (serving ?? load());
+  const holder = new Holder(socket);
+  void ended.then(() => holder.close());
+  const server = await PortServer.listen(address, holder, port);
   if (userDataDir !== undefined && userDataDir !== '')
     await writeActivePort(userDataDir, server.port, server.path);
   host.say(`\nDevTools listening on ws://127.0.0.1:${server.port}${server.path}\n`);
   await tellLeftOut(leftOut, userDataDir, host);
   const end = await Promise.race([ended, aborted(host.signal), abandoned(parent, host, server)]);
-  await closed(socket);
+  await closed(socket, ended);
   return end;
 }
 
@@ -65,15 +71,12 @@ async function tellLeftOut(
     host.say(`cdpmux-chrome: a virtual browser can't have, and goes without: ${all.join(', ')}\n`);
 }
 
-function endOf(socket: WebSocket): Promise<End> {
+function endOf(socket: BrowserSocket): Promise<End> {
   return new Promise((resolve) => {
-    socket.on('error', (error) =>
-      resolve({ code: 1, message: `the connection to cdpmux failed: ${error.message}.` }),
-    );
-    socket.once('close', (code, reason) => {
-      const message = `cdpmux ended this browser (${code}${reason.length > 0 ? `: ${reason.toString()}` : ''}); launch it again.`;
+    socket.onClose = (code, reason) => {
+      const message = `cdpmux ended this browser (${code}${reason === '' ? '' : `: ${reason}`}); launch it again.`;
       resolve(code === 1000 || code === 1005 ? { code: 0 } : { code: 1, message });
-    });
+    };
   });
 }
 
@@ -102,11 +105,10 @@ function flushed(answers: { end(done: () => void): unknown; readonly destroyed: 
   return within((done) => (answers.destroyed ? done() : answers.end(done)));
 }
 
-function closed(socket: WebSocket): Promise<void> {
+function closed(socket: BrowserSocket, ended: Promise<End>): Promise<void> {
   return within((done) => {
-    if (socket.readyState === socket.CLOSED) return done();
-    socket.once('close', done);
-    socket.close(1000);
+    void ended.then(done);
+    socket.close();
   });
 }
 
@@ -118,4 +120,9 @@ function within(begin: (done: () => void) => unknown): Promise<void> {
       resolve();
     });
   });
+}
+
+async function load() {
+  const [{ PortServer }, { Holder }] = await Promise.all([import('./port-server.js'), import('./holder.js')]);
+  return { PortServer, Holder };
 }
