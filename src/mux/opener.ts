@@ -87,9 +87,10 @@ export class Opener {
     const onDenied = (): void => metrics.countEgressDenied();
     opening.waits = pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined });
     const entry = quotas.enter(tenant, quota, opening.waits);
-    const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
+    let egress: EgressGate | undefined;
     let lease: BrowserLease;
     try {
+      egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
       lease = await pool.acquire(await wishOf(request, egress));
     } catch (error) {
       entry.left();
@@ -130,7 +131,9 @@ export class Opener {
       });
       return virtual;
     } catch (error) {
+      // Where there was a virtual browser it has done both already, which may be done twice.
       release();
+      egress?.close();
       throw error;
     }
   }
