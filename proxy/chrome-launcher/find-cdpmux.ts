@@ -6,7 +6,7 @@ import { LaunchError } from './launch-error.js';
 import { openBrowser } from './open-browser.js';
 import type { SharedStart } from './shared-start.js';
 
-const DEFAULT_URL = 'ws://127.0.0.1:9222/';
+const DEFAULT_PORT = '9222';
 /** For a cdpmux that is there or is being started, ms: Chrome may have to be unpacked first. */
 const FIND_DEADLINE = 60_000;
 /** On this very machine, ms. */
@@ -28,7 +28,7 @@ export interface Surroundings {
 }
 
 /**
- * Opens a virtual browser in the cdpmux that `CDPMUX_URL` names, else in the one at the default port, else in the one that an
+ * Opens a virtual browser in the cdpmux that `CDPMUX_URL` names, else in the one at the port of `CDPMUX_LISTEN_PORT` (9222; 0 for none), else in the one that an
  * earlier program started, else in one started now. Rejects with a LaunchError.
  */
 export function findBrowser(surroundings: Surroundings, parameters: URLSearchParams): Promise<FoundBrowser> {
@@ -49,8 +49,11 @@ async function find<T>({ env, start }: Surroundings, use: (address: Address) => 
   const token = env['CDPMUX_TOKEN'];
   const given = env['CDPMUX_URL'];
   if (given !== undefined && given !== '') return use(readAddress(given, token));
-  const standard = readAddress(DEFAULT_URL, token);
-  if (await isCdpmux(standard)) return use(standard);
+  const port = env['CDPMUX_LISTEN_PORT'] || DEFAULT_PORT;
+  if (port !== '0') {
+    const standard = readAddress(`ws://127.0.0.1:${port}/`, token);
+    if (await isCdpmux(standard)) return use(standard);
+  }
   return useShared(await start(), use);
 }
 
