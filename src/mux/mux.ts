@@ -64,6 +64,8 @@ export class Mux {
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
   #files: FileRoot | undefined;
   #state: State = 'new';
+  /** When those who are still there are closed, ms since 1970. */
+  #drainDeadline: number | undefined;
 
   constructor(options: MuxOptions) {
     this.#metrics = new Metrics(() => snapshotOf(this.#pools, this.stats()));
@@ -125,6 +127,10 @@ export class Mux {
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
     mustFit(virtual, request);
+    // It was being opened when draining began.
+    if (this.#drainDeadline !== undefined && virtual.drainDeadline === undefined) {
+      virtual.draining(this.#drainDeadline);
+    }
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
     this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
@@ -224,6 +230,11 @@ export class Mux {
     return this.#pools.queue(tenant);
   }
 
+  /** The same without those who wait. */
+  queueFigures(): Omit<QueueReport, 'waiting'> {
+    return this.#pools.queueFigures();
+  }
+
   /** A browser takes nobody new; who is there stays. This and the next three throw NOT_FOUND, and CONFLICT in a state where it can't be. */
   cordon(id: string): void {
     this.#pools.withBrowser(id).line.cordon(id);
@@ -291,6 +302,7 @@ export class Mux {
     this.#state = 'draining';
     for (const { line } of this.#pools.all) line.turnAway(draining);
     const deadline = Date.now() + timeout;
+    this.#drainDeadline = deadline;
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.draining(deadline);
     }

@@ -96,6 +96,11 @@ export class Pool<R, W = never> {
     return this.#fleet.supplies;
   }
 
+  /** Whether one more may be launched now. */
+  get mayLaunch(): boolean {
+    return this.supplies.some((from) => this.#fleet.mayLaunch(from));
+  }
+
   get waiting(): number {
     return this.#line.length;
   }
