@@ -172,6 +172,17 @@ describe('a pool', () => {
     expect(next.outcome).toBe('r4');
   });
 
+  it('lets wait who comes while resources keep dying that do start', async () => {
+    const { pool } = poolOf({ max: 1, timeout: 60_000 });
+    for (let n = 1; n <= 5; n++) {
+      const coming = watch(pool.acquire(wish()));
+      await jest.advanceTimersByTimeAsync(9_000);
+      expect(coming.outcome).toBe(`r${n}`);
+      pool.lost(`r${n}`, 'it died');
+    }
+    await pool.close(0);
+  });
+
   it('counts a launch into the time that one waits, but for one who does not want to wait', async () => {
     const { factory, pool } = poolOf({ max: 1, timeout: 1_000 }, false);
     const short = watch(pool.acquire(wish({ timeout: 300 })));

@@ -6,6 +6,7 @@ const LAST = 30_000;
 export class Backoff {
   readonly #random: () => number;
   #failures = 0;
+  #failedLaunches = 0;
   #hadAccident = false;
   #until = 0;
   #reason: Error | undefined;
@@ -19,13 +20,14 @@ export class Backoff {
     return this.#reason;
   }
 
-  /** Failures since the last success. */
-  get failures(): number {
-    return this.#failures;
+  /** Launches that failed in a row; one that came up and died later is none of them. */
+  get failedLaunches(): number {
+    return this.#failedLaunches;
   }
 
   /** It did not come up. */
   failed(reason: Error, now: number): void {
+    this.#failedLaunches++;
     this.#wait(reason, FIRST * 2 ** this.#failures, now);
   }
 
@@ -37,6 +39,7 @@ export class Backoff {
 
   /** It came up. */
   succeeded(): void {
+    this.#failedLaunches = 0;
     this.#until = 0;
     this.#reason = undefined;
   }

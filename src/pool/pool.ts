@@ -362,7 +362,7 @@ export class Pool<R, W = never> {
     if (this.slots.some(({ alive }) => alive)) return undefined;
     const { supplies } = this;
     const [first] = supplies;
-    if (!first?.backoff.reason || supplies.some(({ backoff }) => backoff.failures < HOPELESS))
+    if (!first?.backoff.reason || supplies.some(({ backoff }) => backoff.failedLaunches < HOPELESS))
       return undefined;
     const { reason } = first.backoff;
     const waits = supplies.map(({ backoff }) => backoff.remaining(performance.now()));
