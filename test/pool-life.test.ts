@@ -141,6 +141,51 @@ describe('a browser that is to go', () => {
   });
 });
 
+describe('a browser that is broken', () => {
+  it('is shown for a while, and forgotten though no successor is needed', async () => {
+    const { pool } = poolOf({ min: 1, max: 2, perResource: 1 });
+    await pool.start();
+    const [one, two] = await fill(pool, 2);
+    for (const lease of [one!, two!]) {
+      pool.lost(lease.resource, 'it died');
+      lease.release();
+    }
+    const kinds = (): string[] => Object.values(states(pool)).sort();
+    await jest.advanceTimersByTimeAsync(5 * second);
+    pool.lost(pool.resources[0]!, 'it died again');
+    await jest.advanceTimersByTimeAsync(5 * second);
+    const again = await pool.acquire(wish());
+    const second_ = await pool.acquire(wish());
+    pool.lost(second_.resource, 'it died, and nobody needs another');
+    second_.release();
+    expect(kinds()).toEqual(['broken', 'ready']);
+    await jest.advanceTimersByTimeAsync(40 * second);
+    expect(kinds()).toEqual(['ready']);
+    again.release();
+    await pool.close(0);
+  });
+
+  it('is tried again ever more seldom though another one has been well for long', async () => {
+    const { factory, pool } = poolOf({ min: 2, max: 2 }, false);
+    const started = pool.start();
+    factory.launches[0]!.succeed();
+    factory.launches[1]!.succeed();
+    await started;
+    await jest.advanceTimersByTimeAsync(20 * second);
+    pool.lost('r2', 'it died');
+    for (let n = 2; n < 7; n++) {
+      factory.launches[n]!.fail(new Error('does not start'));
+      // 250, 500, 1000, 2000 and 4000 ms
+      await jest.advanceTimersByTimeAsync(250 * 2 ** (n - 2) - 1);
+      expect(factory.launches).toHaveLength(n + 1);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(factory.launches).toHaveLength(n + 2);
+    }
+    factory.launches[7]!.succeed();
+    await pool.close(0);
+  });
+});
+
 describe('a supply that is not in the configuration any more', () => {
   it('is used until its clients have gone, and makes nothing more', async () => {
     const { factory, pool } = poolOf({ min: 1, max: 1 });

@@ -9,6 +9,7 @@ export class Backoff {
   #failedLaunches = 0;
   #hadAccident = false;
   #until = 0;
+  #failedAt = 0;
   #reason: Error | undefined;
 
   constructor(random: () => number) {
@@ -44,10 +45,12 @@ export class Backoff {
     this.#reason = undefined;
   }
 
-  /** It stayed up: what was before does not count any more. */
-  settled(): void {
+  /** What was launched at `launchedAt` stayed up: failures before that don't count any more, later ones do. */
+  settled(launchedAt: number): void {
+    if (launchedAt < this.#failedAt) return;
     this.#failures = 0;
     this.#hadAccident = false;
+    this.#reason = undefined;
   }
 
   /** How long still, ms; 0 when it may be tried. */
@@ -57,6 +60,7 @@ export class Backoff {
 
   #wait(reason: Error, wait: number, now: number): void {
     this.#failures++;
+    this.#failedAt = now;
     this.#reason = reason;
     this.#until = now + Math.min(LAST, wait) * (1 - this.#random() / 2);
   }

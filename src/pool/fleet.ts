@@ -182,15 +182,17 @@ export class Fleet<R, W> {
   /** A resource that has stayed for long enough makes its supply trusted again. */
   settle(): void {
     for (const { state, launchedAt, from } of this.slots) {
-      if (state.kind === 'ready' && performance.now() - launchedAt >= TOO_SOON) from.backoff.settled();
+      if (state.kind === 'ready' && performance.now() - launchedAt >= TOO_SOON)
+        from.backoff.settled(launchedAt);
     }
   }
 
-  /** Forgets what is broken and was told of long enough, unless its successor still fails. */
+  /** Forgets what is broken and was told of long enough, unless a successor is still to be tried. */
   forgetBroken(): void {
+    const now = performance.now();
     for (const slot of this.slots) {
-      const isOld = performance.now() - slot.since > BROKEN_SHOWN && slot.from.backoff.reason === undefined;
-      if (slot.state.kind === 'broken' && isOld) this.#remove(slot);
+      const isOver = now - slot.since > BROKEN_SHOWN && slot.from.backoff.remaining(now) === 0;
+      if (slot.state.kind === 'broken' && isOver) this.#remove(slot);
     }
   }
 
