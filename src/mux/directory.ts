@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { CdpmuxError } from '../errors.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
-import { NameKeeper } from './names.js';
+import { Keeping } from './keeping.js';
 
 /** An id of `/json/version` that nobody came with is forgotten after this, ms. */
 const MINTED_LIFETIME = 60_000;
+/** How long a virtual browser with a name lives after its last use, where no client said otherwise, ms. */
+const NAME_LIFETIME = 10 * 60 * 1000;
 /** How many minted and ended ids are remembered; as a size, for which `lru-cache` takes no memory in advance. */
 const REMEMBERED = { maxSize: 100_000, sizeCalculation: () => 1 };
 
@@ -13,10 +15,12 @@ const REMEMBERED = { maxSize: 100_000, sizeCalculation: () => 1 };
 export interface OpenBrowser {
   readonly virtual: VirtualBrowser;
   readonly name: string | undefined;
+  readonly keeping: Keeping;
 }
 
-/** What a virtual browser tells the directory. */
+/** What a virtual browser tells the directory, and how long it is kept. */
 export interface Hooks {
+  readonly keeping: Keeping;
   readonly onEnd: () => void;
   readonly onIdle: (virtual: VirtualBrowser) => void;
 }
@@ -26,7 +30,6 @@ export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
 
 /** Which virtual browser an id or a name of one tenant means: minted, being opened, open, or ended. */
 export class Directory {
-  readonly #names = new NameKeeper();
   /** Value: the name it was minted under, or ''. */
   readonly #minted = new LRUCache<string, string>({ ...REMEMBERED, ttl: MINTED_LIFETIME });
   readonly #ended = new LRUCache<string, true>(REMEMBERED);
@@ -77,21 +80,20 @@ export class Directory {
     return opening;
   }
 
-  /** A use without a client (HTTP): keeps a name alive. */
-  used(open: OpenBrowser): void {
-    if (open.name !== undefined) this.#names.used(open.name, open.virtual);
+  /** A use without a client (HTTP): one that is kept is kept anew. */
+  used({ keeping, virtual }: OpenBrowser): void {
+    keeping.used(virtual);
   }
 
   async #make(id: string, name: string | undefined, make: Make): Promise<OpenBrowser> {
+    const keeping = new Keeping(name === undefined ? 0 : NAME_LIFETIME);
     const onEnd = (): void => {
+      keeping.close();
       this.#remove(id, name);
       this.#ended.set(id, true);
     };
-    const onIdle = (virtual: VirtualBrowser): void => {
-      if (name === undefined) virtual.end({ code: 1000, reason: 'its last client went' });
-      else this.#names.used(name, virtual);
-    };
-    return { virtual: await make(id, { onEnd, onIdle }), name };
+    const onIdle = (virtual: VirtualBrowser): void => keeping.idle(virtual);
+    return { virtual: await make(id, { onEnd, onIdle, keeping }), name, keeping };
   }
 
   #fresh(
@@ -108,6 +110,5 @@ export class Directory {
     this.#open.delete(id);
     if (name === undefined || this.#idOfName.get(name) !== id) return;
     this.#idOfName.delete(name);
-    this.#names.forget(name);
   }
 }

@@ -124,6 +124,7 @@ export class Mux {
     }
     mustFit(virtual, request);
     const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
+    if (request.keepAlive !== undefined) this.#open.get(virtual.id)?.keeping.set(request.keepAlive);
     this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
     return new ClientSeat(virtual, prepared, request, this.#metrics, limits);

@@ -76,7 +76,7 @@ export class Opener {
 
   async #openOnce(
     { id, name }: Who,
-    { onEnd, onIdle }: Hooks,
+    { onEnd, onIdle, keeping }: Hooks,
     request: OpenRequest,
   ): Promise<VirtualBrowser> {
     const { pools, quotas, metrics, options } = this.#around;
@@ -106,6 +106,7 @@ export class Opener {
     };
     let state: 'opening' | 'open' = 'opening';
     const hooks: Hooks = {
+      keeping,
       onIdle,
       // what ends before it was open has never been there
       onEnd: () => {
@@ -127,6 +128,7 @@ export class Opener {
         name,
         labels,
         since,
+        keeping,
       });
       return virtual;
     } catch (error) {

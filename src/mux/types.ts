@@ -43,7 +43,11 @@ export interface Admission extends Caller {
   readonly queueTimeout?: number;
   /** Longest life of the virtual browser that it opens, and of this client, ms; 0 for no end of its own. */
   readonly timeout?: number;
+  /** How long the virtual browser lives on when its last client has gone, ms; the last one who says so decides. */
+  readonly keepAlive?: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** What the client calls itself: some show a close's reason, others only the errors of their commands. */
+  readonly userAgent?: string;
   /** The upgrade's path without its query, for traces. */
   readonly urlPath?: string;
   /** W3C trace context of the caller. */

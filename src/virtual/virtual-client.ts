@@ -1,7 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { CommandScanner } from '../cdp/command-scanner.js';
 import { encodeError, encodeResult } from '../cdp/encode.js';
-import { CdpCode, sessionNotFound, type CdpError } from '../cdp/errors.js';
+import { browserLost, CdpCode, sessionNotFound, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import { normalise } from '../cdp/normalise.js';
 import { cutSession, patchId } from '../cdp/patch.js';
@@ -15,6 +15,8 @@ import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
 /** The client's socket, as this layer sees it. */
 export interface ClientLink {
+  /** Its client shows a close's reason by itself, and only where no command failed before. */
+  readonly showsReason: boolean;
   /** Sends one text message; the buffer is the socket's from now on. */
   send(message: Buffer): void;
   close(code: number, reason: string): void;
@@ -154,6 +156,9 @@ export class VirtualClient implements ReplySink {
   end(code: number, reason: string): void {
     if (this.#state.kind === 'closed') return;
     try {
+      // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
+      if (code !== 1000 && !this.#link.showsReason)
+        this.virtual.host.upstream.fail(this, { code: CdpCode.server, message: reason });
       this.#link.close(code, reason);
     } finally {
       this.#finish(reason);
@@ -279,7 +284,8 @@ export class VirtualClient implements ReplySink {
     this.#pending--;
     const reply = command.rewrite ? command.rewrite({ error }, command) : { error };
     // Chrome is silent as well where the session ended under a command, and clients count on it.
-    if (error === sessionNotFound) command.trace?.end(error);
+    const isSilent = error === sessionNotFound || (error === browserLost && this.#link.showsReason);
+    if (isSilent) command.trace?.end(error);
     else this.#answer(command, reply);
   }
 
@@ -363,12 +369,21 @@ export class VirtualClient implements ReplySink {
     this.#state = { kind: 'closed' };
     const { host } = this.virtual;
     host.upstream.forget(this);
+    if (!this.virtual.ended) letRun(this.root);
     host.removeSession(this.root);
     host.upstream.unroute(this.browserRootId);
     host.forgetContextsHeldBy(this.browserRootId);
     host.upstream.call('Target.detachFromTarget', { sessionId: this.browserRootId }, '');
     this.trace.end(reason);
     this.virtual.left(this);
+  }
+}
+
+/** Chrome goes on holding what waits for a debugger that has gone, and whoever comes next would wait for it. */
+function letRun(session: ClientSession): void {
+  for (const child of session.children) {
+    if (child.waiting) child.tell('Runtime.runIfWaitingForDebugger', undefined);
+    letRun(child);
   }
 }
 
