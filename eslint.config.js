@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import ts from 'typescript-eslint';
 
-// The process belongs to the one who runs it: only the entry point listens to it, reads it and ends it.
+// The process belongs to the one who runs it: only an entry point listens to it, reads it and ends it.
 const processParts = ['on', 'once', 'addListener', 'exit', 'exitCode', 'env', 'argv', 'abort'];
 
 export default defineConfig(
@@ -72,14 +72,14 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts', 'proxy/**/*.ts'],
-    ignores: ['proxy/main.ts'],
+    ignores: ['proxy/main.ts', 'proxy/chrome-launcher/main.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
         ...processParts.map((property) => ({
           object: 'process',
           property,
-          message: 'Only proxy/main.ts may; take it as an argument.',
+          message: 'Only the main.ts of an executable may; take it as an argument.',
         })),
       ],
       'no-restricted-imports': [
@@ -87,13 +87,13 @@ export default defineConfig(
         ...['process', 'node:process'].map((name) => ({
           name,
           importNames: processParts,
-          message: 'Only proxy/main.ts may.',
+          message: 'Only the main.ts of an executable may.',
         })),
       ],
     },
   },
   {
-    files: ['proxy/main.ts'],
+    files: ['proxy/main.ts', 'proxy/chrome-launcher/main.ts'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -72,7 +72,8 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
     env: process.env,
     tmpDir: tmpdir(),
     log: (level, message, fields) => {
-      if (level === 'error') report.problems.push(`${message} ${JSON.stringify(fields)}`);
+      const isLoss = fields !== undefined && 'event' in fields && fields.event === 'browser.lost';
+      if (level === 'error' || isLoss) report.problems.push(`${message} ${JSON.stringify(fields)}`);
     },
   });
   const close = closers.add(() => service.close(5_000));

@@ -42,6 +42,7 @@ if (
 process.exitCode = await Closers.with(async (closers) => {
   const executable = await findChrome({ chrome: values.chrome, kind, env: process.env, tmpDir: tmpdir() });
   console.log(`seed ${seed}, on ${executable.kind} (${executable.path})`);
+  let told = 0;
   const report = await runFuzz({
     chrome: executable.path,
     seed: seed!,
@@ -50,7 +51,12 @@ process.exitCode = await Closers.with(async (closers) => {
     ...(values.batch !== undefined && { batch: batch! }),
     heapBound: 20,
     closers,
-    onProgress: (now) => console.log(progress(now)),
+    onProgress: (now) => {
+      console.log(progress(now));
+      // at once: a run that is stopped has not found them for nothing
+      for (const problem of now.problems.slice(told)) console.log(`  ${problem}`);
+      told = now.problems.length;
+    },
   });
   console.log(`${progress(report)}
 closed by cdpmux, as documented: ${list(report.endings)}

@@ -10,6 +10,7 @@ import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { startHaproxy } from './haproxy.js';
+import { launch } from './launch.js';
 import { link, linkLine, linkTitles, type LinkRow } from './link.js';
 import { startRelay } from './relay.js';
 import { memory } from './memory.js';
@@ -19,11 +20,11 @@ import { session } from './session.js';
 import { wire } from './wire.js';
 
 const USAGE = `npm run bench -- [flags]
-  --suite wire|session|memory|link|pool|all  what to measure (all)
+  --suite wire|session|memory|link|pool|launch|all  what to measure (all)
   --kind auto|shell|chrome         on which Chrome (auto: the headless shell where there is one)
   --chrome <path>                  that very Chrome
   --seconds <n>                    how long the wire suite measures (20), and the link suite each thing (a tenth)
-  --rounds <n>                     how often the session suite does each thing (25), the pool suite ten times or a fifth as often
+  --rounds <n>                     how often the session and launch suites do each thing (25), the pool suite ten times or a fifth as often
   --clients <n>                    clients of the memory suite, and of the pool suite's cold start (20)
   --haproxy                        wire: HAProxy in TCP mode as a control (must be installed)
   --relay                          wire: a relay of bytes written for Node as a control
@@ -31,7 +32,7 @@ const USAGE = `npm run bench -- [flags]
   --cpu-prof <directory>           have cdpmux write a CPU profile of the wire and session suites there
 `;
 
-const SUITES = ['wire', 'session', 'memory', 'link', 'pool'] as const;
+const SUITES = ['wire', 'session', 'memory', 'link', 'pool', 'launch'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Flags {
@@ -128,6 +129,7 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
   if (flags.suites.includes('pool')) {
     figures.push(...(await pool({ executable, clients: flags.clients, rounds: flags.rounds, closers })));
   }
+  if (flags.suites.includes('launch')) figures.push(...(await launch({ rounds: flags.rounds, closers })));
   if (figures.length > 0) console.log(`${table(figures)}\n\nAll on ${where}. ${explanation}`);
   if (flags.json !== undefined) {
     const results = figures.map((figure) => ({ ...figure, met: isMet(figure) }));

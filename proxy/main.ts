@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { tmpdir } from 'node:os';
 import { CdpmuxError } from '../src/index.js';
+import { AddressFile } from './address-file.js';
 import { readCommandLine, type Invocation } from './cli.js';
 import type { Config } from './config.js';
 import { ControllingTerminal } from './controlling-terminal.js';
+import { watchIdle } from './idle-watch.js';
 import { createLogger, levelOf, type Logger } from './log.js';
 import { Service } from './service.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
@@ -42,7 +44,11 @@ async function serve({ config, load }: Invocation & { kind: 'serve' }): Promise<
       load,
       setLogLevel: (level) => void (log.level = levelOf(level, process.stderr.isTTY)),
     });
-    if (stopper.started(service, telemetry)) await greet(service, config);
+    const { addressFile } = config.listen;
+    const file = addressFile && (await AddressFile.write(addressFile, service.door.webSocketUrl));
+    if (!stopper.started(service, telemetry, file || undefined)) return;
+    watchIdle(service.mux, config.shutdown.whenIdle, () => stopper.stop('shutdown.whenIdle'));
+    await greet(service, config);
   } catch (error) {
     if (stopper.stopping) {
       stopper.notStarted();
@@ -79,7 +85,7 @@ function explain(error: unknown, { listen }: Config): string {
 class Stopper {
   readonly #log: Logger;
   readonly #terminal = new ControllingTerminal();
-  #running: { service: Service; telemetry: Telemetry } | undefined;
+  #running: { service: Service; telemetry: Telemetry; file: AddressFile | undefined } | undefined;
   #state: { kind: 'running' } | { kind: 'draining'; hurry: AbortController } | { kind: 'stopping' } = {
     kind: 'running',
   };
@@ -100,8 +106,8 @@ class Stopper {
   }
 
   /** Takes over what runs now; false when a signal came while it started, upon which it ends. */
-  started(service: Service, telemetry: Telemetry): boolean {
-    this.#running = { service, telemetry };
+  started(service: Service, telemetry: Telemetry, file?: AddressFile): boolean {
+    this.#running = { service, telemetry, file };
     if (this.stopping) void this.#stop(0, CRASH_DEADLINE);
     return !this.stopping;
   }
@@ -116,6 +122,11 @@ class Stopper {
     if (this.#terminal.isLost()) this.#onSignal('SIGHUP');
     else if (this.#running && !this.stopping) void this.#running.service.reload();
     // While it starts there is nothing to reload: the configuration was read a moment ago.
+  }
+
+  /** Ends it now, for a reason of its own. */
+  stop(reason: string): void {
+    if (!this.stopping) this.#onSignal(reason);
   }
 
   /** SIGTERM lets clients finish; a second one, Ctrl-C, or nothing to wait for, ends it at once. */
@@ -139,6 +150,7 @@ class Stopper {
   async #drain(service: Service): Promise<void> {
     const hurry = new AbortController();
     this.#state = { kind: 'draining', hurry };
+    this.#running?.file?.remove();
     await service.drain(hurry.signal);
     // a fault has ended it meanwhile
     if (this.stopping && !hurry.signal.aborted) return;
@@ -157,6 +169,7 @@ class Stopper {
   async #stop(code: number, deadline: number): Promise<void> {
     const late = setTimeout(() => process.exit(code), deadline + CRASH_DEADLINE);
     late.unref();
+    this.#running?.file?.remove();
     await this.#running?.service
       .close(deadline)
       .catch((error: unknown) => this.#log.error({ err: error }, 'close'));

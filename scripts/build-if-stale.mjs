@@ -25,6 +25,7 @@ const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.bench.json', 
 const stamp = withBench ? 'dist/bench.stamp' : 'dist/build.stamp';
 const lock = 'dist/build.lock';
 const main = 'dist/proxy/main.js';
+const executables = [main, 'dist/proxy/chrome-launcher/main.js'];
 const compiler = 'node_modules/typescript/bin/tsc';
 
 /** @param {string} dir @returns {string[]} */
@@ -88,7 +89,7 @@ function build() {
   const { status } = spawnSync(process.execPath, [compiler, '-b', project], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   removeOrphans();
-  if (existsSync(main)) chmodSync(main, 0o755);
+  for (const file of executables) if (existsSync(file)) chmodSync(file, 0o755);
   writeFileSync(stamp, before);
 }
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { afterEach, beforeAll, describe, it, expect } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { chromeExecutable } from './support/chrome.js';
 import { eventually } from './support/eventually.js';
+import { processesNaming } from './support/processes.js';
 
 const MAIN = 'dist/proxy/main.js';
 /** 3 s are promised on a machine with a Chrome installed; tests run beside others. */
@@ -88,25 +89,7 @@ async function versionAt(port: number): Promise<Record<string, string>> {
   return (await response.json()) as Record<string, string>;
 }
 
-/** Processes (but zombies) whose command line or TMPDIR names the path: Chrome's profile and scratch lie beneath it. */
-function processesNaming(path: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      if (stat[stat.lastIndexOf(')') + 2] === 'Z') return false;
-      return ['cmdline', 'environ'].some((name) =>
-        readFileSync(`/proc/${pid}/${name}`, 'utf8').includes(path),
-      );
-    } catch {
-      // ended between the two
-      return false;
-    }
-  });
-}
-
-const chromesOf = ({ tmp, pid }: Cdpmux): string[] =>
-  processesNaming(tmp).filter((one) => one !== String(pid));
+const chromesOf = ({ tmp, pid }: Cdpmux): number[] => processesNaming(tmp).filter((one) => one !== pid);
 
 describe('cdpmux', () => {
   it('says where it listens, which Chrome it has and a line to paste, and answers', async () => {

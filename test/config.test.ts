@@ -1,6 +1,7 @@
 import { describe, it, expect } from '@jest/globals';
 import fc from 'fast-check';
-import { ConfigError, loadConfig, type Config, type Sources } from '../proxy/config.js';
+import { loadConfig, type Config, type Sources } from '../proxy/config.js';
+import { problemsOf, problemsOfSetting } from './support/config-problems.js';
 import { parseJsonWithComments } from '../proxy/config/json-comments.js';
 import { settings } from '../proxy/config/schema.js';
 import { variableOf } from '../proxy/config/sources.js';
@@ -8,18 +9,6 @@ import { variableOf } from '../proxy/config/sources.js';
 const MiB = 1024 * 1024;
 const file = (content: string): Sources['file'] & object => ({ name: 'cdpmux.json', content });
 const setting = (...assignments: string[]): Config => loadConfig({ flags: { set: assignments } });
-
-function problemsOf(sources: Sources): readonly string[] {
-  try {
-    loadConfig(sources);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  throw new Error('the configuration was accepted');
-}
-
-const problemsOfSetting = (...assignments: string[]) => problemsOf({ flags: { set: assignments } });
 
 describe('defaults', () => {
   it('are those of the documented table', () => {

@@ -1,24 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
-import { FairQueue, type Waiter } from '../src/pool/fair-queue.js';
+import { FairQueue, type Kind, type Waiter } from '../src/pool/fair-queue.js';
 
 interface Named extends Waiter {
   readonly name: string;
-  readonly kind?: string;
 }
 
 /** A queue on a clock of the test's own. */
-function queueOf(fits: (waiter: Named) => boolean = () => true) {
+function queueOf(fits: (kind: Kind) => boolean = () => true) {
   const clock = { now: 0 };
   const queue = new FairQueue<Named>({ fits, aging: () => 100, now: () => clock.now });
   const served: string[] = [];
   let last = 0;
-  const come = (name: string, { priority = 0, owner = 'one', weight = 1, kind = '' } = {}): string => {
+  const come = (name: string, wanted: Partial<Omit<Named, 'name'>> = {}): string => {
+    const { priority = 0, owner = 'one', weight = 1, kind = 'shared' } = wanted;
     const id = String(++last);
     const run = (): Promise<void> => {
       served.push(name);
       return Promise.resolve();
     };
-    queue.enqueue(run, { id, waiter: { name, priority, owner, weight, since: clock.now, kind } });
+    queue.enqueue(run, { id, waiter: { name, priority, owner, weight, since: clock.now, nth: last, kind } });
     return id;
   };
   const serve = (times = Infinity): string[] => {
@@ -86,6 +86,29 @@ describe('the order of those who wait', () => {
     expect(first.filter((name) => name === 'a')).toHaveLength(20);
   });
 
+  it('lets owners take turns however long some of them have waited', () => {
+    const { clock, come, serve } = queueOf();
+    for (let n = 0; n < 90; n++) come('a', { owner: 'a' });
+    clock.now = 1_100;
+    for (let n = 0; n < 5; n++) come('b', { owner: 'b' });
+    expect(serve(10).filter((name) => name === 'b')).toHaveLength(5);
+  });
+
+  it('keeps the turns of each priority apart', () => {
+    const { come, serve } = queueOf();
+    for (let n = 0; n < 60; n++) {
+      come('b', { owner: 'b', weight: 3 });
+      come('c', { owner: 'c' });
+    }
+    const order: string[] = [];
+    for (let n = 0; n < 40; n++) {
+      come('a', { owner: 'a', priority: 3 });
+      order.push(...serve(2));
+    }
+    expect(order.filter((name) => name === 'a')).toHaveLength(40);
+    expect(order.filter((name) => name === 'b')).toHaveLength(30);
+  });
+
   it('gives nobody turns for the time it was not there, and none for leaving and coming back', () => {
     const { come, serve } = queueOf();
     for (let n = 0; n < 10; n++) come('a', { owner: 'a' });
@@ -104,7 +127,7 @@ describe('the order of those who wait', () => {
 
   it('goes on behind one for whom there is nothing, who keeps its place', () => {
     let isWhole = false;
-    const { queue, come, serve } = queueOf(({ kind }) => kind !== 'whole' || isWhole);
+    const { queue, come, serve } = queueOf((kind) => kind !== 'whole' || isWhole);
     come('whole', { kind: 'whole' });
     come('part');
     expect(serve()).toEqual(['part']);

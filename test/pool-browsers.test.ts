@@ -157,6 +157,24 @@ describe('a Chrome that does not start', () => {
   });
 });
 
+describe('a remote Chrome that nobody may use', () => {
+  it('is told by readiness, and one that does not come stops no other pool', async () => {
+    const remote = await startChrome();
+    try {
+      cdpmux = await startCdpmux({
+        'browsers.upstreams': remote.url,
+        'pools.gone.browsers.upstreams': 'http://127.0.0.1:1',
+      });
+      const { ready, reasons } = cdpmux.mux.readiness();
+      expect([ready, reasons.join()]).toEqual([true, expect.stringMatching(/pool gone: .*127\.0\.0\.1:1/)]);
+      cdpmux.mux.cordon(browsers().find(({ state }) => state === 'ready')!.id);
+      expect(cdpmux.mux.readiness().ready).toBe(false);
+    } finally {
+      await remote.close();
+    }
+  });
+});
+
 describe('remote and launched Chromes in one pool', () => {
   let remote: DirectChrome;
   beforeAll(async () => void (remote = await startChrome()));

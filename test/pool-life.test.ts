@@ -32,14 +32,13 @@ describe('a browser that is to go', () => {
     await pool.start();
     const lease = await pool.acquire(wish());
     pool.drain('s1');
-    expect(states(pool)).toEqual({ s1: 'draining' });
-    const waiting = watch(pool.acquire(wish()));
-    await settle();
+    // its successor is there before it has gone
+    expect(states(pool)).toEqual({ s1: 'draining', s2: 'launching' });
+    expect((await pool.acquire(wish())).resource).toBe('r2');
     expect(factory.closed).toEqual([]);
     lease.release();
     await settle();
     expect(factory.closed).toEqual(['r1']);
-    expect(waiting.outcome).toBe('r2');
     await pool.close(0);
   });
 
@@ -111,6 +110,7 @@ describe('a browser that is to go', () => {
     await started;
     const leases = await fill(pool, 4);
     pool.reconnect();
+    await jest.advanceTimersByTimeAsync(second);
     expect(factory.launches).toHaveLength(3);
     factory.launches[2]!.succeed();
     await settle();
@@ -137,6 +137,68 @@ describe('a browser that is to go', () => {
     await settle();
     pool.drain('s1');
     expect(() => pool.uncordon('s1')).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    await pool.close(0);
+  });
+});
+
+describe('a browser that is broken', () => {
+  it('is shown for a while, and forgotten though no successor is needed', async () => {
+    const { pool } = poolOf({ min: 1, max: 2, perResource: 1 });
+    await pool.start();
+    const [one, two] = await fill(pool, 2);
+    for (const lease of [one!, two!]) {
+      pool.lost(lease.resource, 'it died');
+      lease.release();
+    }
+    const kinds = (): string[] => Object.values(states(pool)).sort();
+    await jest.advanceTimersByTimeAsync(5 * second);
+    pool.lost(pool.resources[0]!, 'it died again');
+    await jest.advanceTimersByTimeAsync(5 * second);
+    const again = await pool.acquire(wish());
+    const second_ = await pool.acquire(wish());
+    pool.lost(second_.resource, 'it died, and nobody needs another');
+    second_.release();
+    expect(kinds()).toEqual(['broken', 'ready']);
+    await jest.advanceTimersByTimeAsync(40 * second);
+    expect(kinds()).toEqual(['ready']);
+    again.release();
+    await pool.close(0);
+  });
+
+  it('is tried again ever more seldom though another one has been well for long', async () => {
+    const { factory, pool } = poolOf({ min: 2, max: 2 }, false);
+    const started = pool.start();
+    factory.launches[0]!.succeed();
+    factory.launches[1]!.succeed();
+    await started;
+    await jest.advanceTimersByTimeAsync(20 * second);
+    pool.lost('r2', 'it died');
+    for (let n = 2; n < 7; n++) {
+      factory.launches[n]!.fail(new Error('does not start'));
+      // 250, 500, 1000, 2000 and 4000 ms
+      await jest.advanceTimersByTimeAsync(250 * 2 ** (n - 2) - 1);
+      expect(factory.launches).toHaveLength(n + 1);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(factory.launches).toHaveLength(n + 2);
+    }
+    factory.launches[7]!.succeed();
+    await pool.close(0);
+  });
+});
+
+describe('a supply that is not in the configuration any more', () => {
+  it('is used until its clients have gone, and makes nothing more', async () => {
+    const { factory, pool } = poolOf({ min: 1, max: 1 });
+    await pool.start();
+    const lease = await pool.acquire(wish());
+    const supply = { name: 'other', min: 1, max: 1, exclusive: false };
+    pool.reconfigure({ ...optionsOf(sizes), supplies: [supply] });
+    await jest.advanceTimersByTimeAsync(3 * second);
+    expect(states(pool)).toEqual({ s1: 'draining', s2: 'ready' });
+    lease.release();
+    await jest.advanceTimersByTimeAsync(3 * second);
+    expect(factory.closed).toEqual(['r1']);
+    expect(factory.launches).toHaveLength(2);
     await pool.close(0);
   });
 });
@@ -244,6 +306,23 @@ describe('one who wants a whole browser', () => {
     await settle();
     expect(whole.outcome).toBe('r2');
     expect(later.outcome).toBeUndefined();
+    await pool.close(0);
+  });
+
+  it('leaves nothing when it goes while its browser is launched', async () => {
+    const { factory, pool } = poolOf({ max: 1 }, false);
+    const gone = new AbortController();
+    const whole = watch(pool.acquire(wish({ whole: '', signal: gone.signal })));
+    gone.abort();
+    await settle();
+    expect(whole.outcome).toBe('ABORTED');
+    factory.launches[0]!.succeed();
+    await settle();
+    expect(factory.closed).toEqual(['r1']);
+    const next = watch(pool.acquire(wish()));
+    factory.launches[1]!.succeed();
+    await settle();
+    expect(next.outcome).toBe('r2');
     await pool.close(0);
   });
 

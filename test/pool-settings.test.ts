@@ -1,22 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError, loadConfig, readConfig, type Config, type Sources } from '../proxy/config.js';
+import { loadConfig, readConfig, type Config, type Sources } from '../proxy/config.js';
+import { problemsOf, problemsOfSetting } from './support/config-problems.js';
 
 const setting = (...assignments: string[]): Config => loadConfig({ flags: { set: assignments } });
 const inFile = (content: object): Sources => ({
   file: { name: 'cdpmux.json', content: JSON.stringify(content) },
 });
-
-function problemsOf(sources: Sources): readonly string[] {
-  try {
-    loadConfig(sources);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  throw new Error('the configuration was accepted');
-}
-
-const problemsOfSetting = (...assignments: string[]) => problemsOf({ flags: { set: assignments } });
 
 describe('named pools', () => {
   it('are none by default', () => {

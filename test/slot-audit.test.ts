@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { strayPlaces } from '../src/mux/slot-audit.js';
 import { CdpClient } from './support/cdp-client.js';
 import { startChrome } from './support/chrome.js';
 import { startCdpmux } from './support/cdpmux.js';
@@ -37,24 +36,4 @@ describe('the audit of all browsers', () => {
       await chrome.close();
     }
   }, 60_000);
-});
-
-describe('places that are taken and held by nobody', () => {
-  const count = (browser: string, taken: number, held: number) => ({ browser, taken, held });
-
-  it('are as many as two counts in a row have found', () => {
-    const before = [count('a', 5, 3), count('b', 4, 4), count('c', 3, 1)];
-    const now = [count('a', 6, 5), count('b', 5, 3), count('c', 7, 4), count('d', 2, 0)];
-    expect(strayPlaces(now, before)).toEqual(
-      new Map([
-        ['a', 1],
-        ['c', 2],
-      ]),
-    );
-  });
-
-  it('are none where one opens or ends', () => {
-    expect(strayPlaces([count('a', 3, 4)], [count('a', 4, 3)])).toEqual(new Map());
-    expect(strayPlaces([count('a', 4, 3)], [])).toEqual(new Map());
-  });
 });

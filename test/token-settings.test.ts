@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Access } from '../proxy/auth/access.js';
 import { readCredentials } from '../proxy/auth/credentials.js';
 import { rightFor } from '../proxy/auth/rights.js';
-import { ConfigError, loadConfig, type Config, type Sources } from '../proxy/config.js';
+import { loadConfig, type Config, type Sources } from '../proxy/config.js';
+import { problemsOf } from './support/config-problems.js';
 import { rulesOf } from '../proxy/reload.js';
 
 type Asked = Parameters<typeof readCredentials>[0];
@@ -20,16 +21,6 @@ const file = (tokens: unknown, more: object = {}): Sources => ({
 });
 const load = (tokens: unknown, env: Record<string, string> = {}): Config =>
   loadConfig({ ...file(tokens), env });
-
-function problemsOf(sources: Sources): readonly string[] {
-  try {
-    loadConfig(sources);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  throw new Error('the configuration was accepted');
-}
 
 const digest = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 

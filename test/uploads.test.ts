@@ -299,7 +299,10 @@ describe('the files that strangers give to pages', () => {
       const { params } = await direct.waitFor(isSecret, 'the page of the secret');
       const { targetId } = params?.['targetInfo'] as { targetId: string };
       const opened = await direct.send<Page>('Target.attachToTarget', { targetId, flatten: true });
-      expect(await evaluate(direct, opened, 'document.body.innerText')).toBe(SECRET);
+      // its URL is told of before the page has been read
+      const loaded = `new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))`;
+      const text = `${loaded}.then(() => document.body.innerText)`;
+      expect(await evaluate(direct, opened, text)).toBe(SECRET);
       await direct.close();
       await chrome.close();
     }, 30_000);

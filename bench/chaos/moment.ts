@@ -50,9 +50,14 @@ export async function look(scene: Scene): Promise<Moment> {
 export async function settle(scene: Scene, before?: Moment): Promise<Moment> {
   const end = performance.now() + SETTLE;
   for (;;) {
-    const now = await look(scene);
-    const isOver = before ? more(before, now).length === 0 : isStill(now, scene.fewest);
-    if (isOver || performance.now() > end) return now;
+    try {
+      const now = await look(scene);
+      const isOver = before ? more(before, now).length === 0 : isStill(now, scene.fewest);
+      if (isOver || performance.now() > end) return now;
+    } catch (error) {
+      // A Chrome that is closed while it is asked hangs up: all is not still yet.
+      if (performance.now() > end) throw error;
+    }
     await delay(200);
   }
 }

@@ -30,6 +30,8 @@ export class Sightings {
   start(): void {
     this.#state = 'looking';
     this.#looking = this.#lookOn();
+    // `stop` hears of it; when the chaos ends by another error, that one is to be told.
+    this.#looking.catch(() => undefined);
   }
 
   async stop(): Promise<void> {

@@ -39,6 +39,7 @@ export const configSchema = z.strictObject({
     trustForwarded: flag().default(false),
     insecure: flag().default(false),
     allowedOrigins: origins().default([]),
+    addressFile: text('the path of a file').optional(),
     tls: z.strictObject({
       cert: text('the path of a PEM file').optional(),
       key: text('the path of a PEM file').optional(),
@@ -79,6 +80,8 @@ export const configSchema = z.strictObject({
   shutdown: z.strictObject({
     timeout: duration(0, DAY, '0 to 24h').default(25_000),
     grace: duration(0, 3_600_000, '0 to 1h').default(0),
+    // what programs start for themselves must not stay when they have gone
+    whenIdle: duration(0, DAY, '0 (never) to 24h').default(0),
   }),
   limits: z.strictObject({
     // Chrome itself stops at 100 MiB, and what it is sent may be longer by a session id than what came

@@ -20,6 +20,10 @@ import { UpgradeHandler } from './upgrade.js';
 const text = 'text/plain; charset=UTF-8';
 const json = 'application/json; charset=UTF-8';
 
+/** Where no token is needed, and clients are strangers to each other. */
+const notForStrangers =
+  'With policy.trust=tenant and no tokens, figures of all are not told here; scrape /metrics at admin.port, or configure auth.tokens.';
+
 /** Enough for any client, an upload's content included; one that sends its headers byte by byte gets no more. */
 const timeouts = { headersTimeout: 10_000, requestTimeout: 300_000, connectionsCheckingInterval: 5_000 };
 /** The same for what comes before the first request, ms. */
@@ -159,6 +163,7 @@ export class FrontDoor {
       const { access, trustForwarded } = this.#options;
       const guest = access.identifyRequest(request, publicAddress(request, trustForwarded).host);
       const where = readPath(guest.url);
+      if (where.path === '/metrics' && !guest.admin) throw new CdpmuxError('FORBIDDEN', notForStrangers);
       if (await this.#answerOps(where.path, response)) return;
       this.#options.mux.countRequest(guest.tenant);
       if (where.path === '/json' || where.path.startsWith('/json/')) {

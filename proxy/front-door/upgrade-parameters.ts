@@ -17,6 +17,7 @@ export type UpgradeParameters = Pick<
   | 'priority'
   | 'affinity'
   | 'pool'
+  | 'asksPool'
   | 'labels'
   | 'mode'
   | 'launch'
@@ -141,6 +142,7 @@ export function readParameters(
     ...(kept !== undefined && { keepAlive: kept }),
     ...(near !== undefined && { affinity: near }),
     ...(from !== undefined && { pool: from }),
+    ...(wanted !== undefined && { asksPool: from ?? '' }),
   };
 }
 

@@ -15,6 +15,8 @@ const ALWAYS = [
   // the page that nobody asked for: 14 MB (shell) or 60 MB (full)
   '--no-startup-window',
   '--disable-gpu',
+  // else Chrome ends after a few deaths of its GPU process, which anybody's too large picture is enough for
+  '--disable-gpu-process-crash-limit',
   // goes past proxies and past Fetch interception's idea of a connection
   '--disable-quic',
   '--no-first-run',

@@ -45,7 +45,7 @@ export class BrowserConnection {
 
   /**
    * Connects and makes the roots; rejects with what it failed of. `onEnd` comes once after this has resolved, when the
-   * connection is gone and all that was on it has ended; `lost` says that nobody had asked for it.
+   * connection is gone and before what was on it ends; `lost` says that nobody had asked for it.
    */
   static async open(
     id: string,
@@ -59,8 +59,10 @@ export class BrowserConnection {
     const connection = await maker.connect((reason) => {
       if (one) {
         const lost = one.#onClosed(reason);
-        ended();
+        // Whoever hears of the end of what was on it must find this one gone, or would be placed on it again.
         onEnd(one, lost, reason);
+        one.host.lost();
+        ended();
       } else early = reason;
     });
     const late = setTimeout(() => connection.close(), READY_DEADLINE);
@@ -158,7 +160,6 @@ export class BrowserConnection {
   #onClosed(reason: string): boolean {
     const lost = this.isOpen || this.#state.kind === 'retiring';
     this.#state = { kind: 'closed', reason };
-    this.host.lost();
     return lost;
   }
 }

@@ -103,9 +103,9 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     const failed = this.#pool.supplies.flatMap(({ supply, backoff }) =>
       backoff.reason ? [`${which}${supply.name}: ${backoff.reason.message}`] : [],
     );
-    const isThere = this.slots.some(({ state }) => state.kind === 'ready');
-    const isMade = this.slots.some(({ state }) => state.kind === 'launching');
-    if (isThere || (failed.length === 0 && (isMade || this.#settings.browsers.min === 0))) return [];
+    const kinds = this.slots.filter(({ exclusive }) => !exclusive).map(({ state }) => state.kind);
+    const isMade = kinds.includes('launching') || this.#pool.mayLaunch;
+    if (kinds.includes('ready') || (failed.length === 0 && isMade)) return [];
     return failed.length > 0 ? failed : [`${which}no browser is ready: all are lost, cordoned or draining`];
   }
 

@@ -15,7 +15,7 @@ export interface ConnectionSetOptions {
   /** As they are now: a reload may change them. */
   readonly settings: () => ConnectionSettings;
   readonly counts: ConnectionCounts;
-  /** Comes once, when the last connection was lost; by then all virtual browsers have ended. */
+  /** Comes once, when the last connection was lost, and before the virtual browsers on it end. */
   readonly onLost: (reason: string) => void;
 }
 

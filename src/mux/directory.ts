@@ -25,6 +25,10 @@ export interface Hooks {
   readonly onIdle: (virtual: VirtualBrowser) => void;
 }
 
+/** What an id or a name means: open or being opened, or to be opened under that id. */
+export type Found =
+  { readonly open: Promise<OpenBrowser> } | { readonly unopened: string; readonly name: string | undefined };
+
 /** Makes the virtual browser of an id. */
 export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
 
@@ -48,7 +52,7 @@ export class Directory {
   }
 
   /** What an id means; throws NOT_FOUND or ENDED. */
-  resolve(id: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+  resolve(id: string): Found {
     const open = this.#open.get(id);
     if (open) return { open };
     const name = this.#minted.get(id);
@@ -64,10 +68,17 @@ export class Directory {
   }
 
   /** What a name means, opened or not. */
-  named(name: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string } {
+  named(name: string): Found {
     const id = this.#idOfName.get(name);
     const open = id === undefined ? undefined : this.#open.get(id);
     return open ? { open } : { unopened: id ?? randomUUID(), name };
+  }
+
+  /** The same of one that was lost before its first client was there. */
+  again(id: string, name: string | undefined): Found {
+    if (name !== undefined) return this.named(name);
+    const open = this.#open.get(id);
+    return open ? { open } : { unopened: id, name };
   }
 
   /** Opens a virtual browser under an id; whoever asks for the same meanwhile shares it. */
@@ -75,8 +86,12 @@ export class Directory {
     const opening = this.#make(id, name, make);
     this.#open.set(id, opening);
     if (name !== undefined) this.#idOfName.set(name, id);
-    this.#minted.delete(id);
-    opening.catch(() => this.#remove(id, name));
+    const wasMinted = this.#minted.delete(id);
+    opening.catch(() => {
+      this.#remove(id, name);
+      // Whoever has the id may try again.
+      if (wasMinted) this.#minted.set(id, name ?? '');
+    });
     return opening;
   }
 
@@ -96,10 +111,7 @@ export class Directory {
     return { virtual: await make(id, { onEnd, onIdle, keeping }), name, keeping };
   }
 
-  #fresh(
-    id: string,
-    name: string,
-  ): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+  #fresh(id: string, name: string): Found {
     if (name === '') return { unopened: id, name: undefined };
     // Another id of the same name may have been opened since.
     const known = this.named(name);

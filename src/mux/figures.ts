@@ -41,7 +41,11 @@ export function snapshotOf(pools: Pools, stats: MuxStats): MetricsSnapshot {
     clients,
     virtualBrowsers,
     pendingCommands,
-    pool: { pools: pools.all.map(({ name }) => name), browsers: pools.reports(), queue: pools.queue() },
+    pool: {
+      pools: pools.all.map(({ name }) => name),
+      browsers: pools.reports(),
+      queue: pools.queueFigures(),
+    },
   };
 }
 

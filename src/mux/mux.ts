@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
 import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
@@ -10,13 +9,12 @@ import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
-import type { OpenBrowser } from './directory.js';
+import { Entrance } from './entrance.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
-import { mustFit } from './exclusive.js';
 import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
-import { Opener, type OpenRequest } from './opener.js';
+import { Opener } from './opener.js';
 import { OpenList } from './open-list.js';
 import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
@@ -51,7 +49,7 @@ export class Mux {
   readonly feed = new EventFeed();
   #options: MuxOptions;
   readonly #pools: Pools;
-  readonly #opener: Opener;
+  readonly #entrance: Entrance;
   readonly #open = new OpenList();
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
@@ -62,6 +60,8 @@ export class Mux {
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
   #files: FileRoot | undefined;
   #state: State = 'new';
+  /** When those who are still there are closed, ms since 1970. */
+  #drainDeadline: number | undefined;
 
   constructor(options: MuxOptions) {
     this.#metrics = new Metrics(() => snapshotOf(this.#pools, this.stats()));
@@ -76,7 +76,7 @@ export class Mux {
       metrics: this.#metrics,
       feed: this.feed,
     });
-    this.#opener = new Opener({
+    const opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
       metrics: this.#metrics,
@@ -84,6 +84,18 @@ export class Mux {
       policy: () => this.#policy,
       options: () => this.#options,
       files: () => this.#files,
+    });
+    this.#entrance = new Entrance({
+      opener,
+      pools: this.#pools,
+      open: this.#open,
+      directories: this.#directories,
+      queueTimeout: () => this.#options.queue.timeout,
+      mustServe: () => this.#mustServe(),
+      mustTakeNew: () => {
+        if (this.#state === 'draining') throw draining();
+      },
+      drainDeadline: () => this.#drainDeadline,
     });
   }
 
@@ -113,18 +125,7 @@ export class Mux {
   async admit(request: Admission): Promise<Seat> {
     this.#mustServe();
     const askedAt = performance.now();
-    const { path } = request;
-    const virtual =
-      path.kind === 'page'
-        ? await this.#withPage(path, request.tenant)
-        : (await this.#find(path, request)).virtual;
-    if (request.signal.aborted) {
-      virtual.idleUnlessUsed();
-      throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
-    }
-    mustFit(virtual, request);
-    const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
-    if (request.keepAlive !== undefined) this.#open.get(virtual.id)?.keeping.set(request.keepAlive);
+    const { virtual, prepared } = await this.#entrance.letIn(request);
     this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
     return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
@@ -134,7 +135,7 @@ export class Mux {
   async named(caller: Caller, name = DEFAULT_NAME): Promise<NamedBrowser> {
     this.#mustServe();
     const request = { ...caller, initialPage: true, signal: new AbortController().signal };
-    const open = await this.#find({ kind: 'browser', name }, request);
+    const open = await this.#entrance.find({ name }, request);
     this.#directories.of(caller.tenant).used(open);
     return new NamedPageList(open.virtual);
   }
@@ -223,6 +224,11 @@ export class Mux {
     return this.#pools.queue(tenant);
   }
 
+  /** The same without those who wait. */
+  queueFigures(): Omit<QueueReport, 'waiting'> {
+    return this.#pools.queueFigures();
+  }
+
   /** A browser takes nobody new; who is there stays. This and the next three throw NOT_FOUND, and CONFLICT in a state where it can't be. */
   cordon(id: string): void {
     this.#pools.withBrowser(id).line.cordon(id);
@@ -290,6 +296,7 @@ export class Mux {
     this.#state = 'draining';
     for (const { line } of this.#pools.all) line.turnAway(draining);
     const deadline = Date.now() + timeout;
+    this.#drainDeadline = deadline;
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.draining(deadline);
     }
@@ -310,37 +317,6 @@ export class Mux {
     }
     await this.#pools.close(deadline);
     await this.#files?.close();
-  }
-
-  async #find(
-    path: { kind: 'browser'; id?: string; name?: string },
-    request: OpenRequest,
-  ): Promise<OpenBrowser> {
-    const directory = this.#directories.of(request.tenant);
-    const found =
-      path.id !== undefined
-        ? directory.resolve(path.id)
-        : path.name !== undefined
-          ? directory.named(path.name)
-          : { unopened: randomUUID(), name: undefined };
-    if ('open' in found) return found.open;
-    if (this.#state === 'draining') throw draining();
-    const { unopened, name } = found;
-    return directory.open(unopened, name, (id, hooks) => this.#opener.open({ id, name }, hooks, request));
-  }
-
-  async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {
-    for (const served of this.#pools.browsers) {
-      const virtual = served.ownerOfTarget(path.targetId);
-      if (virtual?.tenant.name !== tenant.name) continue;
-      if (path.name === undefined || (await this.#isNamed(virtual, path.name))) return virtual;
-    }
-    throw new CdpmuxError('NOT_FOUND', `No such target id: ${path.targetId}`);
-  }
-
-  async #isNamed(virtual: VirtualBrowser, name: string): Promise<boolean> {
-    const found = this.#directories.of(virtual.tenant).named(name);
-    return 'open' in found && (await found.open).virtual === virtual;
   }
 
   #virtualsOf(name: string): VirtualBrowser[] {

@@ -1,4 +1,5 @@
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import type { Made } from './fit.js';
 import type { Keeping } from './keeping.js';
 import type { VirtualBrowserReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
@@ -9,6 +10,7 @@ export interface OpenRecord {
   readonly served: ServedBrowser;
   readonly pool: string;
   readonly mode: 'shared' | 'exclusive';
+  readonly made: Made;
   readonly name: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** On performance.now()'s clock. */

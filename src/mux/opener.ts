@@ -10,6 +10,8 @@ import type { BrowserLease, WholeChrome } from './browser-pool.js';
 import type { Hooks } from './directory.js';
 import { exclusiveFlags } from './exclusive.js';
 import type { FileRoot } from './file-root.js';
+import { madeFor } from './fit.js';
+import type { Opening } from './joins.js';
 import type { OpenList } from './open-list.js';
 import type { MuxOptions } from './options.js';
 import type { Pools } from './pools.js';
@@ -62,11 +64,11 @@ export class Opener {
   }
 
   /** Opens one on a place that it holds until it ends; rejects with what `Pool.acquire` does, or OVER_QUOTA. */
-  async open(who: Who, hooks: Hooks, request: OpenRequest): Promise<VirtualBrowser> {
+  async open(who: Who, hooks: Hooks, request: OpenRequest, opening: Opening): Promise<VirtualBrowser> {
     // A Chrome may die under one who has only just been given a place in it, and has lost nothing yet.
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#openOnce(who, hooks, request);
+        return await this.#openOnce(who, hooks, request, opening);
       } catch (error) {
         const isLost = error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
         if (!isLost || tries === MOST_TRIES || request.signal.aborted) throw error;
@@ -78,19 +80,18 @@ export class Opener {
     { id, name }: Who,
     { onEnd, onIdle, keeping }: Hooks,
     request: OpenRequest,
+    opening: Opening,
   ): Promise<VirtualBrowser> {
     const { pools, quotas, metrics, options } = this.#around;
     const { tenant, quota = {} } = request;
     const pool = pools.get(request.pool ?? '');
     const onDenied = (): void => metrics.countEgressDenied();
-    const entry = quotas.enter(
-      tenant,
-      quota,
-      pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined }),
-    );
-    const egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
+    opening.waits = pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined });
+    const entry = quotas.enter(tenant, quota, opening.waits);
+    let egress: EgressGate | undefined;
     let lease: BrowserLease;
     try {
+      egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
       lease = await pool.acquire(await wishOf(request, egress));
     } catch (error) {
       entry.left();
@@ -98,6 +99,7 @@ export class Opener {
       if (error instanceof CdpmuxError && error.code === 'QUEUE_TIMEOUT') metrics.countQueueTimeout();
       throw error;
     }
+    opening.waits = false;
     entry.placed();
     metrics.observeWait(lease.waited / 1_000);
     const release = (): void => {
@@ -125,6 +127,7 @@ export class Opener {
         served: lease.resource,
         pool: pool.name,
         mode,
+        made: madeFor(request),
         name,
         labels,
         since,
@@ -132,7 +135,9 @@ export class Opener {
       });
       return virtual;
     } catch (error) {
+      // Where there was a virtual browser it has done both already, which may be done twice.
       release();
+      egress?.close();
       throw error;
     }
   }
@@ -145,7 +150,7 @@ export class Opener {
 
   #openOn(
     { resource }: BrowserLease,
-    { id, hooks, request, egress, release, about }: Opening,
+    { id, hooks, request, egress, release, about }: Placed,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
     const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
@@ -168,12 +173,13 @@ export class Opener {
         hooks.onEnd();
       },
       onIdle: hooks.onIdle,
+      isKept: () => hooks.keeping.outlives,
     });
   }
 }
 
 /** What `#openOn` needs beside the lease. */
-interface Opening {
+interface Placed {
   readonly id: string;
   readonly hooks: Hooks;
   readonly request: OpenRequest;

@@ -34,9 +34,17 @@ export class Pools {
     );
   }
 
-  /** All start, or those that did are left to `close`. */
+  /** All start, or those that did are left to `close`. A named one whose browsers do not come goes on trying, and readiness tells of it. */
   async start(): Promise<void> {
-    await Promise.all(this.all.map((pool) => pool.start()));
+    const starts = this.all.map(async (pool) => {
+      try {
+        await pool.start();
+      } catch (error) {
+        const mayCome = error instanceof CdpmuxError && error.code === 'LAUNCH_FAILED';
+        if (pool.name === '' || !mayCome) throw error;
+      }
+    });
+    await Promise.all(starts);
   }
 
   get all(): BrowserPool[] {
@@ -94,20 +102,26 @@ export class Pools {
     return connections.filter(({ state }) => state === 'open').length;
   }
 
-  queue(tenant?: string): QueueReport {
+  /** The queue without those who wait: to list them in order takes its time when they are many. */
+  queueFigures(): Omit<QueueReport, 'waiting'> {
     const lines = this.all.map(({ line }) => line);
+    return {
+      length: this.waiting,
+      maxwaitMs: Math.round(Math.max(0, ...lines.map(({ maxwait }) => maxwait))),
+      paused: lines.every(({ paused }) => paused),
+      retryAfterSeconds: Math.max(...lines.map(({ retryAfter }) => retryAfter)),
+    };
+  }
+
+  /** All who wait, or one tenant's. */
+  queue(tenant?: string): QueueReport {
     const waiting = this.all
       .flatMap((pool) => waitingIn(pool))
       .filter((one) => tenant === undefined || one.tenant === tenant);
-    const ages =
-      tenant === undefined ? lines.map(({ maxwait }) => maxwait) : waiting.map(({ ageMs }) => ageMs);
-    return {
-      length: tenant === undefined ? this.waiting : waiting.length,
-      maxwaitMs: Math.round(Math.max(0, ...ages)),
-      paused: lines.every(({ paused }) => paused),
-      retryAfterSeconds: Math.max(...lines.map(({ retryAfter }) => retryAfter)),
-      waiting,
-    };
+    const figures = this.queueFigures();
+    if (tenant === undefined) return { ...figures, waiting };
+    const maxwaitMs = Math.max(0, ...waiting.map(({ ageMs }) => ageMs));
+    return { ...figures, length: waiting.length, maxwaitMs, waiting };
   }
 
   /** Named pools that are new or gone need a restart. */

@@ -105,7 +105,7 @@ export class ServedBrowser {
 
 /**
  * Launches or connects to a Chrome and makes it ready for virtual browsers. `onLost` comes at most once, after this
- * has resolved, with its last connection; by then all virtual browsers in it have ended.
+ * has resolved, with its last connection and before the virtual browsers on that end.
  */
 export async function serveBrowser(
   source: BrowserSource,

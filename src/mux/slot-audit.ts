@@ -56,20 +56,3 @@ export class Auditor {
     this.#around.feed.emit('warn', 'audit.mended', message, { browser, what, count });
   }
 }
-
-/** Places of one browser: those that are taken, and the virtual browsers that are open or being opened on them. */
-export interface PlaceCount {
-  readonly browser: string;
-  readonly taken: number;
-  readonly held: number;
-}
-
-/** Places that are taken and held by nobody, by browser: as many as two counts in a row have found, since one may be on its way. */
-export function strayPlaces(now: readonly PlaceCount[], before: readonly PlaceCount[]): Map<string, number> {
-  const stray = ({ taken, held }: PlaceCount): number => Math.max(0, taken - held);
-  const last = new Map(before.map((count) => [count.browser, stray(count)]));
-  const both = now.map(
-    (count) => [count.browser, Math.min(stray(count), last.get(count.browser) ?? 0)] as const,
-  );
-  return new Map(both.filter(([, count]) => count > 0));
-}

@@ -35,6 +35,8 @@ export interface Admission extends Caller {
   readonly launch?: { readonly args: readonly string[] };
   /** Prefers the browser that served the same text before. */
   readonly affinity?: string;
+  /** The pool that the client itself named, '' for the one without a name: what it joins must be there. */
+  readonly asksPool?: string;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;

@@ -6,8 +6,10 @@ const LAST = 30_000;
 export class Backoff {
   readonly #random: () => number;
   #failures = 0;
+  #failedLaunches = 0;
   #hadAccident = false;
   #until = 0;
+  #failedAt = 0;
   #reason: Error | undefined;
 
   constructor(random: () => number) {
@@ -19,13 +21,14 @@ export class Backoff {
     return this.#reason;
   }
 
-  /** Failures since the last success. */
-  get failures(): number {
-    return this.#failures;
+  /** Launches that failed in a row; one that came up and died later is none of them. */
+  get failedLaunches(): number {
+    return this.#failedLaunches;
   }
 
   /** It did not come up. */
   failed(reason: Error, now: number): void {
+    this.#failedLaunches++;
     this.#wait(reason, FIRST * 2 ** this.#failures, now);
   }
 
@@ -37,14 +40,17 @@ export class Backoff {
 
   /** It came up. */
   succeeded(): void {
+    this.#failedLaunches = 0;
     this.#until = 0;
     this.#reason = undefined;
   }
 
-  /** It stayed up: what was before does not count any more. */
-  settled(): void {
+  /** What was launched at `launchedAt` stayed up: failures before that don't count any more, later ones do. */
+  settled(launchedAt: number): void {
+    if (launchedAt < this.#failedAt) return;
     this.#failures = 0;
     this.#hadAccident = false;
+    this.#reason = undefined;
   }
 
   /** How long still, ms; 0 when it may be tried. */
@@ -54,6 +60,7 @@ export class Backoff {
 
   #wait(reason: Error, wait: number, now: number): void {
     this.#failures++;
+    this.#failedAt = now;
     this.#reason = reason;
     this.#until = now + Math.min(LAST, wait) * (1 - this.#random() / 2);
   }

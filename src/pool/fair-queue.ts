@@ -1,16 +1,22 @@
 /** What p-queue runs; starts at once, and resolves when it is done. */
 type RunFunction = () => Promise<unknown>;
 
+/** A place among others, or a whole resource. */
+export type Kind = 'shared' | 'whole';
+
 /** What the queue needs to know of one who waits. */
 export interface Waiter {
   /** Higher ones are served first; 0 is the least urgent. */
   readonly priority: number;
+  readonly kind: Kind;
   /** Whose it is: among equally urgent ones, owners take turns. */
   readonly owner: string;
   /** Turns of this owner for each turn of one of weight 1; above 0. */
   readonly weight: number;
   /** When it came, on `now`'s clock, ms. */
   readonly since: number;
+  /** The how manieth it was, which it keeps when it has to wait again. */
+  readonly nth: number;
 }
 
 /** What p-queue passes on of the options of `add`. */
@@ -21,9 +27,9 @@ export interface WaiterOptions<W extends Waiter> {
 }
 
 /** How a queue decides. */
-export interface FairPolicy<W extends Waiter> {
-  /** Whether there is what this one waits for; whoever comes after it may go first when there is not. */
-  readonly fits: (waiter: W) => boolean;
+export interface FairPolicy {
+  /** Whether there is what those of a kind wait for; others may go first when there is not. */
+  readonly fits: (kind: Kind) => boolean;
   /** Waiting so long counts as one priority more, ms. */
   readonly aging: () => number;
   readonly now: () => number;
@@ -38,21 +44,108 @@ interface Entry<W> {
 /** Owners that are not waiting are remembered up to this many, so that leaving and coming back gains no turn. */
 const REMEMBERED = 1_000;
 
-/**
- * The order in which those who wait are served: the more urgent first, where time spent waiting makes more urgent; among equals
- * owners take turns by weight (stride scheduling); and each owner's own in the order in which they came.
- */
-export class FairQueue<W extends Waiter> {
-  readonly #policy: FairPolicy<W>;
-  /** In the order of arrival; an owner's line is made with its first waiter and taken off with its last. */
-  readonly #lines = new Map<string, Entry<W>[]>();
+/** Those of one priority: each owner's in the order of their arrival, and the owners in turns by weight (stride scheduling). */
+class Tier<W extends Waiter> {
+  readonly priority: number;
+  /** By kind and owner; a line is made with its first waiter and taken off with its last. */
+  readonly #lines: Record<Kind, Map<string, Entry<W>[]>> = { shared: new Map(), whole: new Map() };
   /** How far each owner has got: the one that is behind has its turn. */
   readonly #passes = new Map<string, number>();
   /** Where the last one served was; newcomers start here. */
   #pass = 0;
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
+  get isEmpty(): boolean {
+    return this.#lines.shared.size + this.#lines.whole.size === 0;
+  }
+
+  add(entry: Entry<W>): void {
+    const { kind, owner, nth } = entry.waiter;
+    const line = this.#lines[kind].get(owner);
+    if (!line) this.#lines[kind].set(owner, [entry]);
+    else {
+      // Who comes back has kept its place.
+      const behind = line.findLastIndex(({ waiter }) => waiter.nth < nth);
+      line.splice(behind + 1, 0, entry);
+    }
+  }
+
+  remove(entry: Entry<W>): void {
+    const lines = this.#lines[entry.waiter.kind];
+    const line = lines.get(entry.waiter.owner) ?? [];
+    line.splice(line.indexOf(entry), 1);
+    if (line.length === 0) lines.delete(entry.waiter.owner);
+  }
+
+  /** The one of these kinds that came first. */
+  oldest(kinds: readonly Kind[]): W | undefined {
+    let oldest: W | undefined;
+    for (const { waiter } of this.#heads(kinds)) if (!oldest || waiter.nth < oldest.nth) oldest = waiter;
+    return oldest;
+  }
+
+  /** The one of these kinds whose turn it is. */
+  next(kinds: readonly Kind[]): Entry<W> | undefined {
+    let next: Entry<W> | undefined;
+    for (const head of this.#heads(kinds)) {
+      if (!next || this.#isBefore(head.waiter, next.waiter)) next = head;
+    }
+    return next;
+  }
+
+  /** It was its turn. */
+  served({ owner, weight }: W): void {
+    this.#pass = this.#passOf(owner);
+    this.#passes.set(owner, this.#pass + 1 / weight);
+    if (this.#passes.size <= REMEMBERED) return;
+    for (const [one, pass] of this.#passes) {
+      const waits = this.#lines.shared.has(one) || this.#lines.whole.has(one);
+      if (pass <= this.#pass && !waits) this.#passes.delete(one);
+    }
+  }
+
+  *entries(): Generator<Entry<W>> {
+    for (const lines of Object.values(this.#lines)) for (const line of lines.values()) yield* line;
+  }
+
+  copy(): Tier<W> {
+    const copy = new Tier<W>(this.priority);
+    for (const entry of this.entries()) copy.add(entry);
+    for (const [owner, pass] of this.#passes) copy.#passes.set(owner, pass);
+    copy.#pass = this.#pass;
+    return copy;
+  }
+
+  *#heads(kinds: readonly Kind[]): Generator<Entry<W>> {
+    for (const kind of kinds) for (const [first] of this.#lines[kind].values()) if (first) yield first;
+  }
+
+  #isBefore(one: W, other: W): boolean {
+    const ahead = this.#passOf(one.owner) - this.#passOf(other.owner);
+    return one.owner === other.owner || ahead === 0 ? one.nth < other.nth : ahead < 0;
+  }
+
+  #passOf(owner: string): number {
+    return Math.max(this.#passes.get(owner) ?? 0, this.#pass);
+  }
+}
+
+const everyKind: readonly Kind[] = ['shared', 'whole'];
+
+/**
+ * The order in which those who wait are served: first the priority whose longest waiting one is the most urgent, where each
+ * `aging` of waiting counts as one priority more; within it owners take turns by weight.
+ */
+export class FairQueue<W extends Waiter> {
+  readonly #policy: FairPolicy;
+  /** Made with the first waiter of a priority, and kept with its turns. */
+  readonly #tiers = new Map<number, Tier<W>>();
   #length = 0;
 
-  constructor(policy: FairPolicy<W>) {
+  constructor(policy: FairPolicy) {
     this.#policy = policy;
   }
 
@@ -63,126 +156,91 @@ export class FairQueue<W extends Waiter> {
 
   /** How many p-queue may believe to be there: none while there is nothing for any of them. */
   get size(): number {
-    return this.#length > 0 && this.#best() ? this.#length : 0;
+    return this.#length > 0 && this.#best(this.#fitting()) ? this.#length : 0;
   }
 
   enqueue(run: RunFunction, { id = '', waiter }: Partial<WaiterOptions<W>> = {}): void {
     if (!waiter) throw new TypeError('FairQueue takes only who has a waiter.');
-    const line = this.#lines.get(waiter.owner);
-    const entry = { id, run, waiter };
-    if (line) line.push(entry);
-    else this.#lines.set(waiter.owner, [entry]);
+    let tier = this.#tiers.get(waiter.priority);
+    if (!tier) this.#tiers.set(waiter.priority, (tier = new Tier(waiter.priority)));
+    tier.add({ id, run, waiter });
     this.#length++;
   }
 
   dequeue(): RunFunction | undefined {
-    const best = this.#best();
-    if (!best) return undefined;
-    const { owner, weight } = best.waiter;
-    this.#take(best);
-    this.#pass = this.#passOf(owner);
-    this.#passes.set(owner, this.#pass + 1 / weight);
-    this.#forgetOwners();
-    return best.run;
+    return this.#serve(this.#fitting())?.run;
   }
 
   remove(id: string): void {
-    for (const line of this.#lines.values()) {
-      const entry = line.find((one) => one.id === id);
-      if (entry) return this.#take(entry);
+    for (const tier of this.#tiers.values()) {
+      for (const entry of tier.entries()) {
+        if (entry.id !== id) continue;
+        tier.remove(entry);
+        this.#length--;
+        return;
+      }
     }
   }
 
   /** For p-queue only, which asks how many of one priority wait. */
   filter({ priority }: Readonly<Partial<WaiterOptions<W>>>): RunFunction[] {
-    return [...this.#entries()].filter(({ waiter }) => waiter.priority === priority).map(({ run }) => run);
+    const tier = priority === undefined ? undefined : this.#tiers.get(priority);
+    return [...(tier?.entries() ?? [])].map(({ run }) => run);
   }
 
   setPriority(): void {
     throw new Error('A priority is given once, on arrival.');
   }
 
-  /** Those who wait, in the order in which they would be served if everything fitted; at most `limit`. */
+  /** Those who wait, in the order in which they would be served if there were a place for each; at most `limit`. */
   inOrder(limit: number): W[] {
-    const copy = new FairQueue<W>({ ...this.#policy, fits: () => true });
-    for (const [owner, line] of this.#lines) copy.#lines.set(owner, [...line]);
-    for (const [owner, pass] of this.#passes) copy.#passes.set(owner, pass);
-    copy.#pass = this.#pass;
-    copy.#length = this.#length;
+    const copy = new FairQueue<W>(this.#policy);
+    for (const [priority, tier] of this.#tiers) copy.#tiers.set(priority, tier.copy());
     const order: W[] = [];
     while (order.length < limit) {
-      const best = copy.#best();
+      const best = copy.#serve(everyKind);
       if (!best) break;
       order.push(best.waiter);
-      copy.dequeue();
     }
     return order;
   }
 
   /** The one that is to be served next, whether or not it can be. */
   front(): W | undefined {
-    return this.#choose(() => true)?.waiter;
+    return this.#length === 0 ? undefined : this.#best(everyKind)?.next(everyKind)?.waiter;
   }
 
   /** When the one who waits longest came; undefined with nobody. */
   get oldest(): number | undefined {
-    let oldest: number | undefined;
-    for (const [first] of this.#lines.values()) {
-      if (first && first.waiter.since < (oldest ?? Infinity)) oldest = first.waiter.since;
-    }
-    return oldest;
+    const all = [...this.#tiers.values()].map((tier) => tier.oldest(everyKind)?.since ?? Infinity);
+    return this.#length === 0 ? undefined : Math.min(...all);
   }
 
-  #best(): Entry<W> | undefined {
-    return this.#choose(this.#policy.fits);
-  }
-
-  #choose(fits: (waiter: W) => boolean): Entry<W> | undefined {
-    let best: Entry<W> | undefined;
-    for (const line of this.#lines.values()) {
-      const seen = new Set<number>();
-      for (const entry of line) {
-        // Of one owner and priority the first came before all others, and is as urgent.
-        if (seen.has(entry.waiter.priority) || !fits(entry.waiter)) continue;
-        seen.add(entry.waiter.priority);
-        if (!best || this.#isBefore(entry.waiter, best.waiter)) best = entry;
-      }
-    }
-    return best;
-  }
-
-  #isBefore(one: W, other: W): boolean {
-    const more = this.#urgency(one) - this.#urgency(other);
-    if (more !== 0) return more > 0;
-    if (one.owner === other.owner) return one.since < other.since;
-    const ahead = this.#passOf(one.owner) - this.#passOf(other.owner);
-    return ahead !== 0 ? ahead < 0 : one.since < other.since;
-  }
-
-  #urgency({ priority, since }: W): number {
-    return priority + Math.floor((this.#policy.now() - since) / this.#policy.aging());
-  }
-
-  #passOf(owner: string): number {
-    return Math.max(this.#passes.get(owner) ?? 0, this.#pass);
-  }
-
-  #take(entry: Entry<W>): void {
-    const { owner } = entry.waiter;
-    const line = this.#lines.get(owner) ?? [];
-    line.splice(line.indexOf(entry), 1);
-    if (line.length === 0) this.#lines.delete(owner);
+  #serve(kinds: readonly Kind[]): Entry<W> | undefined {
+    const tier = this.#best(kinds);
+    const entry = tier?.next(kinds);
+    if (!tier || !entry) return undefined;
+    tier.remove(entry);
+    tier.served(entry.waiter);
     this.#length--;
+    return entry;
   }
 
-  #forgetOwners(): void {
-    if (this.#passes.size <= REMEMBERED) return;
-    for (const [owner, pass] of this.#passes) {
-      if (pass <= this.#pass && !this.#lines.has(owner)) this.#passes.delete(owner);
+  #fitting(): Kind[] {
+    return everyKind.filter((kind) => this.#policy.fits(kind));
+  }
+
+  /** The priority whose turn it is. */
+  #best(kinds: readonly Kind[]): Tier<W> | undefined {
+    let best: { tier: Tier<W>; urgency: number; nth: number } | undefined;
+    for (const tier of this.#tiers.values()) {
+      const oldest = tier.oldest(kinds);
+      if (!oldest) continue;
+      const { since, nth } = oldest;
+      const urgency = tier.priority + Math.floor((this.#policy.now() - since) / this.#policy.aging());
+      const isFirst = !best || urgency > best.urgency || (urgency === best.urgency && nth < best.nth);
+      if (isFirst) best = { tier, urgency, nth };
     }
-  }
-
-  *#entries(): Generator<Entry<W>> {
-    for (const line of this.#lines.values()) yield* line;
+    return best?.tier;
   }
 }

@@ -64,6 +64,11 @@ export class Fleet<R, W> {
     throw new CdpmuxError('NOT_FOUND', `No browser has the id ${id}.`);
   }
 
+  /** Whether a supply is still in the configuration. */
+  isCurrent(from: SupplyState): boolean {
+    return this.#supplies.includes(from);
+  }
+
   /** Those of a supply that count towards its most. */
   count({ supply }: SupplyState): number {
     return this.slots.filter((slot) => slot.from.supply.name === supply.name && slot.counts).length;
@@ -71,7 +76,8 @@ export class Fleet<R, W> {
 
   /** Whether one more may be made; `surge` more than there may be are allowed for successors. */
   mayLaunch(from: SupplyState, surge = 0): boolean {
-    if (this.#state === 'closing' || from.backoff.remaining(performance.now()) > 0) return false;
+    if (this.#state === 'closing' || !this.isCurrent(from)) return false;
+    if (from.backoff.remaining(performance.now()) > 0) return false;
     return this.count(from) < from.supply.max + surge;
   }
 
@@ -151,7 +157,11 @@ export class Fleet<R, W> {
     const now = performance.now();
     slot.move({ kind: 'draining', resource, reason, deadline: now + within }, now);
     this.#tell('info', 'draining', slot, `A browser is drained: ${reason}`);
-    this.closeIfDrained(slot);
+    if (slot.used === 0) this.closeIfDrained(slot);
+    else {
+      this.refill();
+      this.#onChange();
+    }
   }
 
   /** Ends the leases of what had time enough to drain. */
@@ -172,15 +182,17 @@ export class Fleet<R, W> {
   /** A resource that has stayed for long enough makes its supply trusted again. */
   settle(): void {
     for (const { state, launchedAt, from } of this.slots) {
-      if (state.kind === 'ready' && performance.now() - launchedAt >= TOO_SOON) from.backoff.settled();
+      if (state.kind === 'ready' && performance.now() - launchedAt >= TOO_SOON)
+        from.backoff.settled(launchedAt);
     }
   }
 
-  /** Forgets what is broken and was told of long enough, unless its successor still fails. */
+  /** Forgets what is broken and was told of long enough, unless a successor is still to be tried. */
   forgetBroken(): void {
+    const now = performance.now();
     for (const slot of this.slots) {
-      const isOld = performance.now() - slot.since > BROKEN_SHOWN && slot.from.backoff.reason === undefined;
-      if (slot.state.kind === 'broken' && isOld) this.#remove(slot);
+      const isOver = now - slot.since > BROKEN_SHOWN && slot.from.backoff.remaining(now) === 0;
+      if (slot.state.kind === 'broken' && isOver) this.#remove(slot);
     }
   }
 
@@ -257,7 +269,12 @@ export class Fleet<R, W> {
     slot.idleSince = now;
     slot.move({ kind: 'ready', resource }, now);
     this.#tell('info', 'ready', slot, `A browser is ready after ${took} ms`);
-    queueMicrotask(this.#onChange);
+    queueMicrotask(() => {
+      // The one it was made for went while it was launched.
+      if (slot.exclusive && slot.used === 0 && slot.state.kind === 'ready') {
+        this.drain(slot, 'its client has gone', 0);
+      } else this.#onChange();
+    });
     return resource;
   }
 

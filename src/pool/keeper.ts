@@ -50,7 +50,7 @@ export class Keeper<R, W> {
     for (const slot of stale) {
       const successor = this.#successors.get(slot);
       if (!this.#isNeeded(slot) || successor?.state.kind === 'ready') this.#drain(slot);
-      else if (!successor?.alive && this.#fleet.mayLaunch(slot.from, 1)) {
+      else if (!successor?.alive && !this.#isStarting() && this.#fleet.mayLaunch(slot.from, 1)) {
         this.#successors.set(slot, this.#fleet.launch(slot.from));
       }
     }
@@ -69,7 +69,9 @@ export class Keeper<R, W> {
       if (slot.uses >= maxUses) slot.stale = `it has served ${slot.uses} clients (browsers.maxUses)`;
       else if (now >= this.#oldAtOf(slot, maxAge)) slot.stale = `it is ${maxAge} ms old (browsers.maxAge)`;
     }
-    for (const slot of this.#successors.keys()) if (!slot.alive) this.#successors.delete(slot);
+    for (const slot of this.#successors.keys()) {
+      if (!isReplaceable(slot)) this.#successors.delete(slot);
+    }
   }
 
   #oldAtOf(slot: Slot<R>, maxAge: number): number {
@@ -83,6 +85,7 @@ export class Keeper<R, W> {
 
   /** Whether its places would be missed. */
   #isNeeded(slot: Slot<R>): boolean {
+    if (slot.exclusive || !this.#fleet.isCurrent(slot.from)) return false;
     const { freeShare, perResource } = this.#options();
     const others = this.#open().filter((one) => one !== slot && one.state.kind === 'ready');
     if (others.filter(({ from }) => from === slot.from).length < slot.from.supply.min) return true;
@@ -99,6 +102,11 @@ export class Keeper<R, W> {
       if (isIdle && !this.#isSuccessor(slot) && !this.#isNeeded(slot))
         this.#fleet.drain(slot, 'nobody uses it', 0);
     }
+  }
+
+  /** One after the other, or a pool that is replaced would be there twice. */
+  #isStarting(): boolean {
+    return [...this.#successors.values()].some(({ state }) => state.kind === 'launching');
   }
 
   #isSuccessor(slot: Slot<R>): boolean {

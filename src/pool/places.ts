@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Kind } from './fair-queue.js';
 import type { Fleet } from './fleet.js';
 import type { PoolOptions, PoolSurroundings } from './options.js';
 import { choose, type Load } from './placement.js';
@@ -31,10 +32,10 @@ export class Places<R, W> {
     this.#around = around;
   }
 
-  /** Whether there is a place for this wish, or may be made at once. */
-  fits({ whole }: PlaceWish<W>): boolean {
-    if (whole !== undefined) return this.#supplyFor(whole) !== undefined;
-    return this.#fleet.slots.some((slot) => this.hasRoom(slot)) || this.#supplyFor() !== undefined;
+  /** Whether there is a place of this kind, or may be made at once. */
+  fits(kind: Kind): boolean {
+    if (kind === 'whole') return this.#supplyFor(kind) !== undefined;
+    return this.#fleet.slots.some((slot) => this.hasRoom(slot)) || this.#supplyFor(kind) !== undefined;
   }
 
   hasRoom(slot: Slot<R>): boolean {
@@ -48,10 +49,10 @@ export class Places<R, W> {
   }
 
   /** Where one more may be launched; for a whole one an idle slot makes room. */
-  #supplyFor(whole?: W): SupplyState | undefined {
+  #supplyFor(kind: Kind): SupplyState | undefined {
     return this.#fleet.supplies.find((from) => {
-      if (this.#fleet.mayLaunch(from)) return whole === undefined || from.supply.exclusive;
-      if (whole === undefined || !from.supply.exclusive || !this.#fleet.mayLaunch(from, 1)) return false;
+      if (this.#fleet.mayLaunch(from)) return kind === 'shared' || from.supply.exclusive;
+      if (kind === 'shared' || !from.supply.exclusive || !this.#fleet.mayLaunch(from, 1)) return false;
       return this.#idle(from) !== undefined;
     });
   }
@@ -78,11 +79,11 @@ export class Places<R, W> {
     // One that is there is better than one that is still launching.
     const there = open.filter(({ state }) => state.kind === 'ready');
     const chosen = choose(there.length > 0 ? there : open, (slot) => this.#loadOf(slot), this.#around.random);
-    return chosen ?? this.#fleet.launch(mustBeThere(this.#supplyFor()));
+    return chosen ?? this.#fleet.launch(mustBeThere(this.#supplyFor('shared')));
   }
 
   #whole(whole: W): Slot<R> {
-    const from = mustBeThere(this.#supplyFor(whole));
+    const from = mustBeThere(this.#supplyFor('whole'));
     const room = this.#fleet.mayLaunch(from)
       ? undefined
       : mustBeThere(this.#held?.used === 0 ? this.#held : this.#idle(from));

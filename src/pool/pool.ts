@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import { CdpmuxError } from '../errors.js';
-import { FairQueue, type Waiter, type WaiterOptions } from './fair-queue.js';
+import { FairQueue, type Kind, type Waiter, type WaiterOptions } from './fair-queue.js';
 import { Fleet, ready } from './fleet.js';
 import { Keeper } from './keeper.js';
 import type { PoolOptions, PoolSurroundings } from './options.js';
@@ -11,6 +11,9 @@ import type { Slot, SupplyState } from './slot.js';
 
 /** How often the fleet is looked after, ms. */
 const LOOK_INTERVAL = 1_000;
+
+/** After so many failed launches in a row those who come are told at once. */
+const HOPELESS = 3;
 
 /** What one who comes wants. */
 export interface Wish<W> extends PlaceWish<W> {
@@ -50,6 +53,8 @@ export class Pool<R, W = never> {
   readonly #places: Places<R, W>;
   /** Who waits: added when one comes, taken off when its turn comes or it gives up. */
   readonly #waits = new Set<AbortController>();
+  /** How many have come. */
+  #arrivals = 0;
   #options: PoolOptions;
   #state: 'open' | 'paused' | 'closing' = 'open';
   #look: NodeJS.Timeout | undefined;
@@ -57,7 +62,7 @@ export class Pool<R, W = never> {
   constructor(around: PoolSurroundings<R, W>, options: PoolOptions) {
     this.#options = options;
     const line = new FairQueue<Waiting<W>>({
-      fits: ({ wish }) => !this.mustWait(wish),
+      fits: (kind) => this.#fits(kind),
       aging: () => this.#options.aging,
       now: () => performance.now(),
     });
@@ -89,6 +94,11 @@ export class Pool<R, W = never> {
 
   get supplies(): readonly SupplyState[] {
     return this.#fleet.supplies;
+  }
+
+  /** Whether one more may be launched now. */
+  get mayLaunch(): boolean {
+    return this.supplies.some((from) => this.#fleet.mayLaunch(from));
   }
 
   get waiting(): number {
@@ -127,7 +137,7 @@ export class Pool<R, W = never> {
 
   /** Whether one with this wish would have to wait. */
   mustWait(wish: PlaceWish<W>): boolean {
-    return this.#state !== 'open' || !this.#places.fits(wish);
+    return !this.#fits(kindOf(wish));
   }
 
   /**
@@ -141,12 +151,21 @@ export class Pool<R, W = never> {
         'This pool has no Chrome that it could launch: there are remote ones only, which are never given away whole.';
       throw new CdpmuxError('BAD_PARAMETER', message, { details: { parameter: 'mode' } });
     }
-    const { timeout = this.#options.timeout } = wish;
-    if (this.mustWait(wish) && (timeout === 0 || this.waiting >= this.#options.maxWaiting))
-      throw this.#full();
+    const timeout = Math.min(wish.timeout ?? Infinity, this.#options.timeout);
+    if (this.mustWait(wish)) {
+      const failure = this.#hopeless();
+      if (failure) throw failure;
+      if (timeout === 0 || this.waiting >= this.#options.maxWaiting) throw this.#full();
+    }
     const since = performance.now();
-    const slot = await this.#wait(wish, timeout, since);
-    return this.#lease(slot, wish, performance.now() - since);
+    const nth = ++this.#arrivals;
+    // Who does not want to wait is given the launch that it needs.
+    const until = since + (timeout === 0 ? this.#options.timeout : timeout);
+    for (let left = timeout; ; left = Math.max(0, until - performance.now())) {
+      const slot = await this.#wait(wish, left, { since, nth });
+      const lease = await this.#lease(slot, wish, { since, until });
+      if (lease) return lease;
+    }
   }
 
   /** A resource is no more: its leases are void, and its place is free. */
@@ -160,8 +179,8 @@ export class Pool<R, W = never> {
 
   uncordon(id: string): void {
     const slot = this.#fleet.find(id);
-    slot.stale = undefined;
     this.#fleet.uncordon(slot);
+    slot.stale = undefined;
   }
 
   /** Takes nobody new, and is closed with its last client or when drainTimeout is over. */
@@ -217,7 +236,7 @@ export class Pool<R, W = never> {
   }
 
   /** Waits until it is its turn and there is what it wants, which is taken at that moment. */
-  #wait(wish: Wish<W>, timeout: number, since: number): Promise<Slot<R>> {
+  #wait(wish: Wish<W>, timeout: number, came: Pick<Waiter, 'since' | 'nth'>): Promise<Slot<R>> {
     return new Promise((resolve, reject) => {
       const { signal, priority, owner, weight } = wish;
       const waited = new AbortController();
@@ -237,7 +256,10 @@ export class Pool<R, W = never> {
         return Promise.resolve();
       };
       this.#queue
-        .add(serve, { signal: waited.signal, waiter: { wish, priority, owner, weight, since } })
+        .add(serve, {
+          signal: waited.signal,
+          waiter: { wish, kind: kindOf(wish), priority, owner, weight, ...came },
+        })
         .catch((error: unknown) => {
           arrived();
           this.#poke();
@@ -247,21 +269,26 @@ export class Pool<R, W = never> {
     });
   }
 
-  /** The lease of a place that was taken; when its launch fails, another one where there is one. */
-  async #lease(taken: Slot<R>, wish: Wish<W>, waited: number): Promise<Lease<R>> {
-    const launched = taken.uses === 1 && taken.state.kind === 'launching';
-    for (let slot = taken; ;) {
-      try {
-        const resource = await untilAborted(ready(slot), wish.signal);
-        if (this.#state === 'closing') throw closing();
-        return this.#leaseOf(slot, resource, { waited, launched });
-      } catch (error) {
-        this.#giveBack(slot);
-        if (this.#state === 'closing') throw closing();
-        if (wish.signal.aborted || slot.state.kind !== 'broken' || this.mustWait(wish))
-          throw this.#explained(error);
-        slot = this.#take(wish);
-      }
+  /** The lease of a place that was taken; undefined when its browser did not come or was lost, upon which it is to be waited again. */
+  async #lease(
+    slot: Slot<R>,
+    wish: Wish<W>,
+    { since, until }: { since: number; until: number },
+  ): Promise<Lease<R> | undefined> {
+    const now = performance.now();
+    const how = { waited: now - since, launched: slot.uses === 1 && slot.state.kind === 'launching' };
+    const late = { ms: until - now, error: () => this.#timedOut(Math.round(until - since)) };
+    try {
+      const resource = await untilAborted(ready(slot), wish.signal, late);
+      if (this.#state === 'closing') throw closing();
+      return this.#leaseOf(slot, resource, how);
+    } catch (error) {
+      this.#giveBack(slot);
+      if (this.#state === 'closing') throw closing();
+      if (wish.signal.aborted || slot.state.kind !== 'broken') throw error;
+      const failure = this.#hopeless();
+      if (failure) throw failure;
+      return undefined;
     }
   }
 
@@ -284,6 +311,10 @@ export class Pool<R, W = never> {
       this.#fleet.drain(slot, 'its client has gone', 0);
     } else this.#fleet.closeIfDrained(slot);
     this.#poke();
+  }
+
+  #fits(kind: Kind): boolean {
+    return this.#state === 'open' && this.#places.fits(kind);
   }
 
   #take(wish: Wish<W>): Slot<R> {
@@ -326,15 +357,24 @@ export class Pool<R, W = never> {
     );
   }
 
-  /** The failure of a launch, with when it is tried again. */
-  #explained(error: unknown): unknown {
-    if (!(error instanceof CdpmuxError) || error.code === 'ABORTED') return error;
-    const waits = this.supplies.map(({ backoff }) => backoff.remaining(performance.now()));
+  /** What launches fail of, when none is there and several have failed in a row: nobody is made to wait for that. */
+  #hopeless(): CdpmuxError | undefined {
+    if (this.slots.some(({ alive }) => alive)) return undefined;
+    const { supplies } = this;
+    const [first] = supplies;
+    if (!first?.backoff.reason || supplies.some(({ backoff }) => backoff.failedLaunches < HOPELESS))
+      return undefined;
+    const { reason } = first.backoff;
+    const waits = supplies.map(({ backoff }) => backoff.remaining(performance.now()));
     const retryAfter = String(Math.max(1, Math.ceil(Math.min(...waits) / 1_000)));
-    return new CdpmuxError(error.code, error.message, { cause: error, details: { retryAfter } });
+    return new CdpmuxError('LAUNCH_FAILED', reason.message, { cause: reason, details: { retryAfter } });
   }
 
   #refusal(code: 'QUEUE_FULL' | 'QUEUE_TIMEOUT', message: string): CdpmuxError {
     return new CdpmuxError(code, message, { details: { retryAfter: String(this.retryAfter) } });
   }
+}
+
+function kindOf<W>({ whole }: PlaceWish<W>): Kind {
+  return whole === undefined ? 'shared' : 'whole';
 }

@@ -15,7 +15,7 @@ import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
-import { emulationInFrames, networkCookies } from './rules-fatal.js';
+import { emulationInFrames, networkCookies, pictures } from './rules-fatal.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
 import { muxCommands } from './rules-mux.js';
 import { securityCommands } from './rules-security.js';
@@ -83,7 +83,7 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }, notFoundUnless(free)),
     Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
     Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
-    Page: ofTargets({ navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
+    Page: ofTargets({ ...pictures, navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),
     Schema: ofTargets({}),
 

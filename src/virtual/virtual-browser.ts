@@ -48,6 +48,8 @@ export interface VirtualBrowserOptions {
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
   readonly onIdle: (virtual: VirtualBrowser) => void;
+  /** Whether it will live on then, as things are now. */
+  readonly isKept: () => boolean;
 }
 
 /** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
@@ -96,9 +98,11 @@ export class VirtualBrowser {
   /** A stranger's sessions that asked for download events; taken off with the session. */
   readonly downloadListeners = new Set<ClientSession>();
   readonly #options: VirtualBrowserOptions;
+  /** Attached beside all else that opening takes, for the first client: a round trip less until it is let in. */
+  #firstRoot: Promise<string> | undefined;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
-  #state: 'open' | 'ended' = 'open';
+  #state: 'open' | EndReason = 'open';
   #lifetime: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | undefined;
   #drainDeadline: number | undefined;
 
@@ -123,6 +127,7 @@ export class VirtualBrowser {
   static async open(host: VirtualHost, options: VirtualBrowserOptions): Promise<VirtualBrowser> {
     const { upstream } = host;
     if (options.tenant.trust !== 'local') await host.downloads.start();
+    const firstRoot = attachRoot(upstream);
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     let virtual: VirtualBrowser | undefined;
     try {
@@ -132,6 +137,7 @@ export class VirtualBrowser {
         options,
       );
       virtual = new VirtualBrowser(host, options, sessionId, contextId);
+      virtual.#firstRoot = firstRoot;
       if (host.exclusive) await host.learnAll();
       if (options.initialPage) await virtual.createPage('about:blank', false);
       virtual.#limitLifetime();
@@ -140,6 +146,7 @@ export class VirtualBrowser {
       if (virtual) virtual.end({ code: 1011, reason: 'could not be opened' });
       else {
         upstream.call('Target.detachFromTarget', { sessionId }, '');
+        firstRoot.then((rootId) => detachRoot(upstream, rootId)).catch(() => undefined);
         options.egress?.close();
       }
       throw error;
@@ -152,7 +159,7 @@ export class VirtualBrowser {
   }
 
   get ended(): boolean {
-    return this.#state === 'ended';
+    return this.#state !== 'open';
   }
 
   /** What a client is told that asks where it is. */
@@ -211,7 +218,9 @@ export class VirtualBrowser {
     let rootId: string | undefined;
     try {
       const { upstream } = this.host;
-      ({ sessionId: rootId } = await upstream.request('Target.attachToBrowserTarget', undefined, ''));
+      const attaching = this.#firstRoot ?? attachRoot(upstream);
+      this.#firstRoot = undefined;
+      rootId = await attaching;
       if (targetId === undefined) return { rootId };
       const { sessionId } = await upstream.request(
         'Target.attachToTarget',
@@ -228,7 +237,7 @@ export class VirtualBrowser {
   /** Undoes `prepare` for a client that did not come. */
   discard(rootId: string | undefined): void {
     this.#expected--;
-    if (rootId !== undefined) this.host.upstream.call('Target.detachFromTarget', { sessionId: rootId }, '');
+    if (rootId !== undefined) detachRoot(this.host.upstream, rootId);
     this.idleUnlessUsed();
   }
 
@@ -237,7 +246,7 @@ export class VirtualBrowser {
     const client = new VirtualClient(this, prepared, link, trace);
     this.clients.add(client);
     // What it was prepared for may have ended since.
-    if (this.ended) client.end(4502, 'the browser was lost: connect again');
+    if (this.#state !== 'open') client.end(this.#state.code, this.#state.reason);
     else if (prepared.page && !this.owns(prepared.page.targetId)) client.end(1000, 'the page was closed');
     return client;
   }
@@ -247,6 +256,13 @@ export class VirtualBrowser {
     this.clients.delete(client);
     this.quota.forget(client);
     this.idleUnlessUsed();
+  }
+
+  /** Whether it will be there when this client has gone. */
+  outlives(client: VirtualClient): boolean {
+    if (this.ended) return false;
+    const others = this.clients.size - (this.clients.has(client) ? 1 : 0) + this.#expected;
+    return others > 0 || this.#options.isKept();
   }
 
   /** Whether a client is there, or about to be. */
@@ -260,11 +276,12 @@ export class VirtualBrowser {
 
   /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */
   end({ code, reason }: EndReason): void {
-    if (this.#state === 'ended') return;
-    this.#state = 'ended';
+    if (this.#state !== 'open') return;
+    this.#state = { code, reason };
     clearTimeout(this.#lifetime?.timer);
     for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);
+    this.#firstRoot?.then((rootId) => detachRoot(this.host.upstream, rootId)).catch(() => undefined);
     const { files } = this;
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
@@ -334,4 +351,17 @@ async function privateContext(
     ...(proxyBypassList !== undefined && { proxyBypassList }),
   };
   return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
+}
+
+/** A session on the browser, for one client. */
+function attachRoot(upstream: Upstream): Promise<string> {
+  const attaching = upstream.request('Target.attachToBrowserTarget', undefined, '');
+  const rootId = attaching.then(({ sessionId }) => sessionId);
+  // Whoever takes it hears of it.
+  rootId.catch(() => undefined);
+  return rootId;
+}
+
+function detachRoot(upstream: Upstream, sessionId: string): void {
+  upstream.call('Target.detachFromTarget', { sessionId }, '');
 }

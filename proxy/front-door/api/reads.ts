@@ -182,7 +182,7 @@ function mustBeToldApart({ admin, tenant }: Guest): void {
 }
 
 function statusOf(mux: Mux, started: number): object {
-  const { waiting: _waiting, ...queue } = mux.queue();
+  const queue = mux.queueFigures();
   const uptimeMs = Math.round(performance.now() - started);
   return { version: ownVersion(), uptimeMs, ...mux.readiness(), ...mux.stats(), queue };
 }

@@ -1,0 +1,60 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { tmpdir } from 'node:os';
+import { loadConfig } from '../proxy/config.js';
+import { everybody, Mux } from '../src/index.js';
+import { refusedUpgrade } from './support/ask.js';
+import { startCdpmux } from './support/cdpmux.js';
+import { eventually } from './support/eventually.js';
+import { exclusiveUrl } from './support/exclusive.js';
+
+/** Servers that this process listens with. */
+const listening = (): number =>
+  process.getActiveResourcesInfo().filter((what) => what === 'TCPServerWrap').length;
+
+describe('a virtual browser that does not come about', () => {
+  let close: () => Promise<void> = () => Promise.resolve();
+  afterEach(() => close());
+
+  it('leaves no way out open, where its Chrome is lost before it is there', async () => {
+    const cdpmux = await startCdpmux({ 'browsers.min': 0, 'policy.egress.mode': 'filter' });
+    close = () => cdpmux.close();
+    const { mux } = cdpmux;
+    let killed = 0;
+    mux.feed.listen(({ type, fields }) => {
+      if (type !== 'browser.ready') return;
+      const { pid } = mux.browsers().find(({ id }) => id === fields['browser'])!;
+      process.kill(pid!, 'SIGKILL');
+      killed++;
+    });
+    const before = listening();
+    expect((await refusedUpgrade(exclusiveUrl(cdpmux.wsUrl))).status).toBe(503);
+    expect(killed).toBeGreaterThan(0);
+    await eventually(() => listening() === before, { what: 'the end of all ways out' });
+  }, 60_000);
+
+  it('counts for nobody, where its way out could not be opened', async () => {
+    const { browsers, pools, connections, queue, limits, policy } = loadConfig({});
+    const { allowedSchemes, files } = policy;
+    const mux = new Mux({
+      version: '0',
+      env: process.env,
+      tmpDir: tmpdir(),
+      browsers,
+      pools,
+      connections,
+      queue,
+      limits,
+      outgoing: { allowedSchemes, directories: files.allow, limits: limits.files },
+      egress: {
+        chromeFlags: [],
+        open: () => {
+          throw new Error('no way out');
+        },
+      },
+    });
+    close = () => mux.close(3_000);
+    const caller = { tenant: everybody, quota: { maxVirtual: 1 } };
+    await expect(mux.named(caller)).rejects.toThrow('no way out');
+    await expect(mux.named(caller)).rejects.toThrow('no way out');
+  }, 60_000);
+});
