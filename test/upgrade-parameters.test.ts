@@ -31,6 +31,7 @@ describe('the parameters of an upgrade', () => {
       proxyBypassList: '*.a',
       affinity: 'a.test',
       pool: 'pdf',
+      asksPool: 'pdf',
       labels: { team: 'red' },
     });
   });
@@ -47,6 +48,7 @@ describe('the parameters of an upgrade', () => {
       priority: 'critical',
       queueTimeout: 7,
       pool: 'pdf',
+      asksPool: 'pdf',
       labels: { team: 'blue' },
     });
   });

@@ -1,10 +1,11 @@
+import type { CommandScanner } from '../cdp/command-scanner.js';
 import { CdpCode } from '../cdp/errors.js';
-import { normalise } from '../cdp/normalise.js';
+import { normalise, type Normalised } from '../cdp/normalise.js';
 
 /** Reading an unusual frame closely takes 15 to 100 ns a byte, in which nobody else is served. */
-const LARGEST = 8 * 1024 * 1024;
+const LARGEST_UNUSUAL = 8 * 1024 * 1024;
 
-const tooLarge = Buffer.from(
+const tooLargeUnusual = Buffer.from(
   JSON.stringify({
     error: {
       code: CdpCode.invalidRequest,
@@ -14,7 +15,12 @@ const tooLarge = Buffer.from(
   }),
 );
 
-/** Reads a frame closely that the scanner is not sure of: the same command plainly written, or the reply that it gets. */
-export function readUnusual(frame: Buffer): ReturnType<typeof normalise> {
-  return frame.length > LARGEST ? { reply: tooLarge } : normalise(frame);
+/** Reads a frame that the scanner is not sure of: it has scanned the one that this gives, or there is the answer to it. */
+export function readUnusual(frame: Buffer, scanner: CommandScanner): Normalised {
+  if (frame.length > LARGEST_UNUSUAL) return { reply: tooLargeUnusual };
+  const outcome = normalise(frame);
+  if ('frame' in outcome && !scanner.scan(outcome.frame)) {
+    throw new Error('a normalised frame was not understood');
+  }
+  return outcome;
 }

@@ -296,13 +296,12 @@ export class VirtualClient implements ReplySink {
   #dispatch(frame: Buffer): void {
     let text = frame;
     if (!scanner.scan(text)) {
-      const outcome = readUnusual(frame);
+      const outcome = readUnusual(frame, scanner);
       if ('reply' in outcome) {
         this.send(outcome.reply);
         return;
       }
       text = outcome.frame;
-      if (!scanner.scan(text)) throw new Error('a normalised frame was not understood');
     }
     const session = this.#sessionFor(scanner.sessionId);
     if (!session) {
