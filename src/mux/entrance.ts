@@ -33,7 +33,7 @@ export interface LetIn {
   readonly prepared: PreparedClient;
 }
 
-/** One that was found: `isNew` where it was opened for this very request. */
+/** One that was found: `isNew` where it was being opened then, for this request or for another one's. */
 interface Got {
   readonly open: OpenBrowser;
   readonly isNew: boolean;
@@ -102,8 +102,9 @@ export class Entrance {
         const left = Math.max(0, Math.ceil(since + timeout - performance.now()));
         return { open: await this.#openNew(found, { ...request, queueTimeout: left }), isNew: true };
       }
+      const isNew = this.#joins.isOpening(found.open);
       const open = await this.#joins.join(found.open, { signal, timeout, since, retryAfter });
-      if (open) return { open, isNew: false };
+      if (open) return { open, isNew };
       this.#around.mustServe();
     }
   }
