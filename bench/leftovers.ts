@@ -106,7 +106,7 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
 }
 
 /** Looks until nothing is left, or for so long as things may take to go. */
-async function settle(mux: Mux, truth: TruthTeller): Promise<Moment> {
+export async function settle(mux: Mux, truth: TruthTeller): Promise<Moment> {
   const gone = async (): Promise<true | undefined> => {
     const { targets, contexts, renderers } = await truth.ask();
     const { browsers: _, ...counts } = mux.stats();
@@ -132,7 +132,8 @@ export async function heapAfterCollection(): Promise<number> {
   return process.memoryUsage().heapUsed / MB;
 }
 
-function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
+/** What should not be there any more, in words. */
+export function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
   const { browsers, connections: _open, connectionReuse: _ratio, ...counts } = cdpmux;
   return [
     ...chrome.targets.map((target) => `Chrome still has the target ${target}`),
@@ -153,7 +154,8 @@ function grown(warm: Moment, end: Moment, bound: number): string[] {
   return by > bound ? [`cdpmux's heap grew by ${by.toFixed(1)} MB, more than ${bound}`] : [];
 }
 
-function summary(errors: readonly string[]): string[] {
+/** Each error once, with how often it came. */
+export function summary(errors: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const error of errors) counts.set(error, (counts.get(error) ?? 0) + 1);
   return [...counts].map(([error, count]) => `${count} times: ${error}`);

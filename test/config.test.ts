@@ -42,6 +42,7 @@ describe('defaults', () => {
         upgradesPerSecond: 'auto',
         idle: 0,
         lifetime: 0,
+        keepAlive: 600_000,
       },
       admin: { host: '127.0.0.1' },
     });

@@ -151,7 +151,7 @@ describe('the parameters of an upgrade', () => {
     ['queueTimeout', '-1', /0 to \d+/],
     ['priority', 'urgent', /low, normal, high or critical/],
     ['mode', 'single', /shared or exclusive/],
-    ['keepAlive', '1000', /not available yet/],
+    ['keepAlive', '600001', /at most 600000 ms, which limits\.keepAlive allows/],
     ['timeout', '1h', /0 to \d+/],
     ['launch', '{"args":[]}', /exclusive/],
     ['proxyServer', '', /1 to \d+/],

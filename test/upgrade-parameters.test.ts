@@ -31,6 +31,7 @@ describe('the parameters of an upgrade', () => {
       proxyBypassList: '*.a',
       affinity: 'a.test',
       pool: 'pdf',
+      asksPool: 'pdf',
       labels: { team: 'red' },
     });
   });
@@ -47,6 +48,7 @@ describe('the parameters of an upgrade', () => {
       priority: 'critical',
       queueTimeout: 7,
       pool: 'pdf',
+      asksPool: 'pdf',
       labels: { team: 'blue' },
     });
   });
@@ -66,7 +68,7 @@ describe('the parameters of an upgrade', () => {
     ['pool', '', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
     ['mode', 'private', 'shared or exclusive'],
     ['launch', '{"args":["--lang=de"]}', 'nothing without mode=exclusive'],
-    ['keepAlive', '1000', '0: anything else is not available yet'],
+    ['keepAlive', '5m', 'a number of milliseconds from 0 to 86400000'],
     ['label.a b', 'x', 'label.<k> with letters, digits, dots and dashes'],
     ['label.a', 'x'.repeat(257), 'a text of at most 256 characters'],
   ])('are refused with parameter, value and range: %s=%s', (parameter, value, range) => {
@@ -131,11 +133,20 @@ describe('the parameters of an upgrade', () => {
   });
 
   it('ask for no longer life than the one that is allowed', () => {
-    expect(readParameters('timeout=5000', {}, undefined, 5_000).timeout).toBe(5_000);
+    const longest = { lifetime: 5_000, keepAlive: 0 };
+    expect(readParameters('timeout=5000', {}, undefined, longest).timeout).toBe(5_000);
     expect(readParameters('timeout=5001', {}).timeout).toBe(5_001);
-    expect(() => readParameters('timeout=5001', {}, undefined, 5_000)).toThrow(
+    expect(() => readParameters('timeout=5001', {}, undefined, longest)).toThrow(
       /timeout has the value "5001"; it takes at most 5000 ms, which limits\.lifetime allows/,
     );
+  });
+
+  it('ask to be kept no longer than is allowed, and not at all where that is 0', () => {
+    const kept = (text: string, keepAlive: number) =>
+      readParameters(`keepAlive=${text}`, {}, undefined, { lifetime: 0, keepAlive }).keepAlive;
+    expect([kept('5000', 5_000), kept('0', 0)]).toEqual([5_000, 0]);
+    expect(() => kept('5001', 5_000)).toThrow(/at most 5000 ms, which limits\.keepAlive allows/);
+    expect(() => kept('1', 0)).toThrow(/at most 0 ms, which limits\.keepAlive allows/);
   });
 
   it('name the pool, of which the one without a name is called default', () => {

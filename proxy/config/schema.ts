@@ -97,6 +97,8 @@ export const configSchema = z.strictObject({
     upgradesPerSecond: perSecond(10_000).default('auto'),
     idle: duration(0, WEEK, '0 (no limit) to 168h').default(0),
     lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
+    // as long as a name: outlasts a network that comes back, and not a night of forgotten pages
+    keepAlive: duration(0, DAY, '0 (none) to 24h').default(600_000),
     files: z.strictObject({
       total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),

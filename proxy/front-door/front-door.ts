@@ -50,6 +50,7 @@ export interface FrontDoorOptions extends OperatorOptions {
     readonly upgradesPerSecond: PerSecond;
     /** Longest life of a virtual browser, ms, which a client may shorten; 0 for no limit. */
     readonly lifetime: number;
+    readonly keepAlive: number;
   };
   /** A second address that answers only `/healthz`, `/readyz` and `/metrics`. */
   readonly admin?: { readonly host: string; readonly port: number };

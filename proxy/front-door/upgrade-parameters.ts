@@ -13,9 +13,11 @@ export type UpgradeParameters = Pick<
   | 'proxyBypassList'
   | 'queueTimeout'
   | 'timeout'
+  | 'keepAlive'
   | 'priority'
   | 'affinity'
   | 'pool'
+  | 'asksPool'
   | 'labels'
   | 'mode'
   | 'launch'
@@ -75,12 +77,22 @@ const pool: Reader<string> = (name, value) => {
   throw bad(name, value, `the name of a pool: 1 to 32 lower-case letters, digits and dashes`);
 };
 
-/** Promised for later: better refused than ignored by a client that counts on it. */
-const later = (only: string): Reader<void> => {
+/** A time of keeping that this cdpmux allows. */
+const keptAtMost = (longest: number): Reader<number> => {
   return (name, value) => {
-    if (value !== only) throw bad(name, value, `${only}: anything else is not available yet`);
+    const time = duration(name, value);
+    if (time <= longest) return time;
+    throw bad(name, value, `at most ${longest} ms, which limits.keepAlive allows`);
   };
 };
+
+/** How long virtual browsers may live, ms. */
+export interface LongestTimes {
+  /** Longest life that may be asked for; 0 for any. */
+  readonly lifetime: number;
+  /** Longest time without a client; 0 forbids it. */
+  readonly keepAlive: number;
+}
 
 /**
  * Reads the parameters of DESIGN's table; throws BAD_PARAMETER naming parameter, value and range, or FORBIDDEN for what
@@ -90,8 +102,7 @@ export function readParameters(
   query: string,
   headers: IncomingHttpHeaders,
   allowance?: Allowance,
-  /** Longest life that may be asked for, ms; 0 for any. */
-  lifetime = 0,
+  { lifetime, keepAlive }: LongestTimes = { lifetime: 0, keepAlive: LONGEST_WAIT },
 ): UpgradeParameters {
   const given = collect(query, headers);
   const read = <T>(name: string, reader: Reader<T>): T | undefined => {
@@ -100,7 +111,6 @@ export function readParameters(
   };
   const asks = read('mode', mode);
   if (allowance) mustAllowMode(allowance, asks ?? 'shared');
-  read('keepAlive', later('0'));
   const launch = read('launch', (name, value) => {
     if (asks !== 'exclusive' && value !== '{}') throw bad(name, value, 'nothing without mode=exclusive');
     return readLaunch(value, allowance?.tenant.trust ?? 'local');
@@ -115,6 +125,7 @@ export function readParameters(
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
   const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
+  const kept = read('keepAlive', keptAtMost(keepAlive));
   const near = read('affinity', affinity);
   const wanted = read('pool', pool);
   const from = allowance ? allowedPool(allowance, wanted) : wanted === DEFAULT_POOL ? undefined : wanted;
@@ -128,8 +139,10 @@ export function readParameters(
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(queueTimeout !== undefined && { queueTimeout }),
     ...(timeout !== undefined && { timeout }),
+    ...(kept !== undefined && { keepAlive: kept }),
     ...(near !== undefined && { affinity: near }),
     ...(from !== undefined && { pool: from }),
+    ...(wanted !== undefined && { asksPool: from ?? '' }),
   };
 }
 

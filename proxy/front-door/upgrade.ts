@@ -22,6 +22,7 @@ export interface UpgradeOptions {
     readonly clientBuffer: number;
     readonly upgradesPerSecond: PerSecond;
     readonly lifetime: number;
+    readonly keepAlive: number;
   };
   readonly log: Log;
 }
@@ -31,6 +32,8 @@ export class UpgradeHandler {
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
   readonly #rate: UpgradeRate;
+  /** The seats of those who are being upgraded. */
+  readonly #seats = new WeakMap<IncomingMessage, Seat>();
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
@@ -42,6 +45,10 @@ export class UpgradeHandler {
       WebSocket: explainingWebSocket(options.limits.message),
       // it would answer for one who never reads, without end
       autoPong: false,
+    });
+    this.#server.on('headers', (headers, request) => {
+      const seat = this.#seats.get(request);
+      if (seat) headers.push(`x-cdpmux-virtual-browser: ${seat.virtualBrowserId}`);
     });
   }
 
@@ -73,15 +80,16 @@ export class UpgradeHandler {
   #read(request: IncomingMessage, signal: AbortSignal): Admission {
     const guest = this.#options.access.identifyUpgrade(request);
     const { path, name, query } = readPath(guest.url);
-    const { traceparent } = request.headers;
+    const { traceparent, 'user-agent': userAgent } = request.headers;
     this.#rate.check(guest.tenant, request.socket.remoteAddress);
     return {
       tenant: guest.tenant,
       ...(guest.quota && { quota: guest.quota }),
       ...(guest.weight !== undefined && { weight: guest.weight }),
       path: addressOf(path, name),
-      ...readParameters(query, request.headers, guest, this.#options.limits.lifetime),
+      ...readParameters(query, request.headers, guest, this.#options.limits),
       urlPath: path,
+      ...(userAgent !== undefined && { userAgent }),
       ...(typeof traceparent === 'string' && { traceparent }),
       signal,
     };
@@ -90,6 +98,7 @@ export class UpgradeHandler {
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, seat: Seat): void {
     const gone = (): void => seat.release();
     stream.once('close', gone);
+    this.#seats.set(request, seat);
     this.#server.handleUpgrade(request, stream, head, (socket) => {
       stream.off('close', gone);
       this.#join(socket, stream, seat);

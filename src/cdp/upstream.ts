@@ -65,6 +65,8 @@ export interface Upstream {
   unroute(sessionId: string): void;
   /** Answers what is pending in the session with `error`. */
   failSession(sessionId: string, error: CdpError): void;
+  /** Answers all that is pending for `owner` with `error`. */
+  fail(owner: ReplySink, error: CdpError): void;
   /** Forgets all that is pending for `owner`. */
   forget(owner: ReplySink): void;
   /** Ends whom an error of cdpmux's own concerns, and tells of it; everybody else goes on. */

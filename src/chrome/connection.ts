@@ -128,6 +128,14 @@ export class Connection implements Upstream {
     }
   }
 
+  fail(owner: ReplySink, error: CdpError): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.owner !== owner) continue;
+      this.#pending.delete(id);
+      this.#unanswered(pending, error);
+    }
+  }
+
   forget(owner: ReplySink): void {
     for (const [id, pending] of this.#pending) {
       if (pending.owner === owner) this.#pending.delete(id);

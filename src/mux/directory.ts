@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { CdpmuxError } from '../errors.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
-import { NameKeeper } from './names.js';
+import { Keeping } from './keeping.js';
 
 /** An id of `/json/version` that nobody came with is forgotten after this, ms. */
 const MINTED_LIFETIME = 60_000;
+/** How long a virtual browser with a name lives after its last use, where no client said otherwise, ms. */
+const NAME_LIFETIME = 10 * 60 * 1000;
 /** How many minted and ended ids are remembered; as a size, for which `lru-cache` takes no memory in advance. */
 const REMEMBERED = { maxSize: 100_000, sizeCalculation: () => 1 };
 
@@ -13,20 +15,25 @@ const REMEMBERED = { maxSize: 100_000, sizeCalculation: () => 1 };
 export interface OpenBrowser {
   readonly virtual: VirtualBrowser;
   readonly name: string | undefined;
+  readonly keeping: Keeping;
 }
 
-/** What a virtual browser tells the directory. */
+/** What a virtual browser tells the directory, and how long it is kept. */
 export interface Hooks {
+  readonly keeping: Keeping;
   readonly onEnd: () => void;
   readonly onIdle: (virtual: VirtualBrowser) => void;
 }
+
+/** What an id or a name means: open or being opened, or to be opened under that id. */
+export type Found =
+  { readonly open: Promise<OpenBrowser> } | { readonly unopened: string; readonly name: string | undefined };
 
 /** Makes the virtual browser of an id. */
 export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
 
 /** Which virtual browser an id or a name of one tenant means: minted, being opened, open, or ended. */
 export class Directory {
-  readonly #names = new NameKeeper();
   /** Value: the name it was minted under, or ''. */
   readonly #minted = new LRUCache<string, string>({ ...REMEMBERED, ttl: MINTED_LIFETIME });
   readonly #ended = new LRUCache<string, true>(REMEMBERED);
@@ -45,7 +52,7 @@ export class Directory {
   }
 
   /** What an id means; throws NOT_FOUND or ENDED. */
-  resolve(id: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+  resolve(id: string): Found {
     const open = this.#open.get(id);
     if (open) return { open };
     const name = this.#minted.get(id);
@@ -61,10 +68,17 @@ export class Directory {
   }
 
   /** What a name means, opened or not. */
-  named(name: string): { open: Promise<OpenBrowser> } | { unopened: string; name: string } {
+  named(name: string): Found {
     const id = this.#idOfName.get(name);
     const open = id === undefined ? undefined : this.#open.get(id);
     return open ? { open } : { unopened: id ?? randomUUID(), name };
+  }
+
+  /** The same of one that was lost before its first client was there. */
+  again(id: string, name: string | undefined): Found {
+    if (name !== undefined) return this.named(name);
+    const open = this.#open.get(id);
+    return open ? { open } : { unopened: id, name };
   }
 
   /** Opens a virtual browser under an id; whoever asks for the same meanwhile shares it. */
@@ -81,27 +95,23 @@ export class Directory {
     return opening;
   }
 
-  /** A use without a client (HTTP): keeps a name alive. */
-  used(open: OpenBrowser): void {
-    if (open.name !== undefined) this.#names.used(open.name, open.virtual);
+  /** A use without a client (HTTP): one that is kept is kept anew. */
+  used({ keeping, virtual }: OpenBrowser): void {
+    keeping.used(virtual);
   }
 
   async #make(id: string, name: string | undefined, make: Make): Promise<OpenBrowser> {
+    const keeping = new Keeping(name === undefined ? 0 : NAME_LIFETIME);
     const onEnd = (): void => {
+      keeping.close();
       this.#remove(id, name);
       this.#ended.set(id, true);
     };
-    const onIdle = (virtual: VirtualBrowser): void => {
-      if (name === undefined) virtual.end({ code: 1000, reason: 'its last client went' });
-      else this.#names.used(name, virtual);
-    };
-    return { virtual: await make(id, { onEnd, onIdle }), name };
+    const onIdle = (virtual: VirtualBrowser): void => keeping.idle(virtual);
+    return { virtual: await make(id, { onEnd, onIdle, keeping }), name, keeping };
   }
 
-  #fresh(
-    id: string,
-    name: string,
-  ): { open: Promise<OpenBrowser> } | { unopened: string; name: string | undefined } {
+  #fresh(id: string, name: string): Found {
     if (name === '') return { unopened: id, name: undefined };
     // Another id of the same name may have been opened since.
     const known = this.named(name);
@@ -112,6 +122,5 @@ export class Directory {
     this.#open.delete(id);
     if (name === undefined || this.#idOfName.get(name) !== id) return;
     this.#idOfName.delete(name);
-    this.#names.forget(name);
   }
 }

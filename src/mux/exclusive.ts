@@ -1,7 +1,6 @@
 import { goesPastProxies } from '../chrome/launch-flags.js';
 import { CdpmuxError } from '../errors.js';
 import type { EgressGate } from '../virtual/egress.js';
-import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { Admission } from './types.js';
 
 /**
@@ -27,11 +26,4 @@ export async function exclusiveFlags(
     ...(proxy.proxyServer === undefined ? [] : [`--proxy-server=${proxy.proxyServer}`]),
     ...(proxy.proxyBypassList === undefined ? [] : [`--proxy-bypass-list=${proxy.proxyBypassList}`]),
   ];
-}
-
-/** Refuses one who wants a whole Chrome and would join a virtual browser that shares its own, with BAD_PARAMETER. */
-export function mustFit({ id, host }: VirtualBrowser, { mode }: Pick<Admission, 'mode'>): void {
-  if (mode !== 'exclusive' || host.exclusive) return;
-  const message = `Parameter mode has the value "exclusive", and the virtual browser ${id} is there already and shares its Chrome with others; leave mode out, or connect to a new one.`;
-  throw new CdpmuxError('BAD_PARAMETER', message, { details: { parameter: 'mode', value: 'exclusive' } });
 }

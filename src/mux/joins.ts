@@ -29,13 +29,20 @@ const PERSONAL: ReadonlySet<ErrorCode> = new Set([
 
 /** Waits with those who come by a name or an id for what another client opens under it. */
 export class Joins {
-  /** How far each opening is, from its begin on. */
+  /** How far each opening is; added when it begins, taken off with its outcome. */
   readonly #openings = new WeakMap<Promise<OpenBrowser>, Opening>();
 
   /** Takes note of an opening that others may join. */
   add(opened: Promise<OpenBrowser>, opening: Opening): Promise<OpenBrowser> {
     this.#openings.set(opened, opening);
+    const settled = (): void => void this.#openings.delete(opened);
+    opened.then(settled, settled);
     return opened;
+  }
+
+  /** Whether nobody has been in it yet, since it is only being opened. */
+  isOpening(opened: Promise<OpenBrowser>): boolean {
+    return this.#openings.has(opened);
   }
 
   /**

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
 import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
@@ -10,14 +9,12 @@ import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
 import { Directories } from './directories.js';
-import type { Directory, OpenBrowser } from './directory.js';
+import { Entrance } from './entrance.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
-import { mustFit } from './exclusive.js';
 import { FileRoot, policyOf } from './file-root.js';
-import { Joins, type Opening } from './joins.js';
 import { NamedPageList } from './named-page-list.js';
-import { Opener, type OpenRequest } from './opener.js';
+import { Opener } from './opener.js';
 import { OpenList } from './open-list.js';
 import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
@@ -52,10 +49,9 @@ export class Mux {
   readonly feed = new EventFeed();
   #options: MuxOptions;
   readonly #pools: Pools;
-  readonly #opener: Opener;
+  readonly #entrance: Entrance;
   readonly #open = new OpenList();
   readonly #directories = new Directories();
-  readonly #joins = new Joins();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #auditor: Auditor;
@@ -80,7 +76,7 @@ export class Mux {
       metrics: this.#metrics,
       feed: this.feed,
     });
-    this.#opener = new Opener({
+    const opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
       metrics: this.#metrics,
@@ -88,6 +84,18 @@ export class Mux {
       policy: () => this.#policy,
       options: () => this.#options,
       files: () => this.#files,
+    });
+    this.#entrance = new Entrance({
+      opener,
+      pools: this.#pools,
+      open: this.#open,
+      directories: this.#directories,
+      queueTimeout: () => this.#options.queue.timeout,
+      mustServe: () => this.#mustServe(),
+      mustTakeNew: () => {
+        if (this.#state === 'draining') throw draining();
+      },
+      drainDeadline: () => this.#drainDeadline,
     });
   }
 
@@ -117,21 +125,7 @@ export class Mux {
   async admit(request: Admission): Promise<Seat> {
     this.#mustServe();
     const askedAt = performance.now();
-    const { path } = request;
-    const virtual =
-      path.kind === 'page'
-        ? await this.#withPage(path, request.tenant)
-        : (await this.#find(path, request)).virtual;
-    if (request.signal.aborted) {
-      virtual.idleUnlessUsed();
-      throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
-    }
-    mustFit(virtual, request);
-    // It was being opened when draining began.
-    if (this.#drainDeadline !== undefined && virtual.drainDeadline === undefined) {
-      virtual.draining(this.#drainDeadline);
-    }
-    const prepared = await virtual.prepare(path.kind === 'page' ? path.targetId : undefined);
+    const { virtual, prepared } = await this.#entrance.letIn(request);
     this.#metrics.connections.addClient(virtual.host.startedAt <= askedAt);
     const limits = { rate: this.#rates.of(request.tenant), idle: this.#options.limits.idle };
     return new ClientSeat(virtual, prepared, request, this.#metrics, limits);
@@ -141,7 +135,7 @@ export class Mux {
   async named(caller: Caller, name = DEFAULT_NAME): Promise<NamedBrowser> {
     this.#mustServe();
     const request = { ...caller, initialPage: true, signal: new AbortController().signal };
-    const open = await this.#find({ kind: 'browser', name }, request);
+    const open = await this.#entrance.find({ name }, request);
     this.#directories.of(caller.tenant).used(open);
     return new NamedPageList(open.virtual);
   }
@@ -323,58 +317,6 @@ export class Mux {
     }
     await this.#pools.close(deadline);
     await this.#files?.close();
-  }
-
-  /** What a name or an id means, opened where it is not; who comes while another one opens it waits with that one. */
-  async #find(
-    path: { kind: 'browser'; id?: string; name?: string },
-    request: OpenRequest,
-  ): Promise<OpenBrowser> {
-    const { signal, queueTimeout: timeout = this.#options.queue.timeout } = request;
-    const since = performance.now();
-    const retryAfter = (): number => this.#pools.main.line.retryAfter;
-    for (let wish = request; ;) {
-      const found = this.#lookUp(path, request.tenant);
-      if (!('open' in found)) return this.#openNew(found, wish);
-      const open = await this.#joins.join(found.open, { signal, timeout, since, retryAfter });
-      if (open) return open;
-      this.#mustServe();
-      const left = Math.max(0, Math.ceil(since + timeout - performance.now()));
-      wish = { ...request, queueTimeout: left };
-    }
-  }
-
-  #lookUp({ id, name }: { id?: string; name?: string }, tenant: Tenant): ReturnType<Directory['resolve']> {
-    const directory = this.#directories.of(tenant);
-    if (id !== undefined) return directory.resolve(id);
-    return name !== undefined ? directory.named(name) : { unopened: randomUUID(), name: undefined };
-  }
-
-  #openNew(
-    { unopened, name }: { unopened: string; name: string | undefined },
-    request: OpenRequest,
-  ): Promise<OpenBrowser> {
-    if (this.#state === 'draining') throw draining();
-    const directory = this.#directories.of(request.tenant);
-    const opening: Opening = { waits: false };
-    const opened = directory.open(unopened, name, (id, hooks) =>
-      this.#opener.open({ id, name }, hooks, request, opening),
-    );
-    return this.#joins.add(opened, opening);
-  }
-
-  async #withPage(path: { targetId: string; name?: string }, tenant: Tenant): Promise<VirtualBrowser> {
-    for (const served of this.#pools.browsers) {
-      const virtual = served.ownerOfTarget(path.targetId);
-      if (virtual?.tenant.name !== tenant.name) continue;
-      if (path.name === undefined || (await this.#isNamed(virtual, path.name))) return virtual;
-    }
-    throw new CdpmuxError('NOT_FOUND', `No such target id: ${path.targetId}`);
-  }
-
-  async #isNamed(virtual: VirtualBrowser, name: string): Promise<boolean> {
-    const found = this.#directories.of(virtual.tenant).named(name);
-    return 'open' in found && (await found.open).virtual === virtual;
   }
 
   #virtualsOf(name: string): VirtualBrowser[] {

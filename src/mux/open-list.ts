@@ -1,4 +1,6 @@
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import type { Made } from './fit.js';
+import type { Keeping } from './keeping.js';
 import type { VirtualBrowserReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
 
@@ -8,10 +10,12 @@ export interface OpenRecord {
   readonly served: ServedBrowser;
   readonly pool: string;
   readonly mode: 'shared' | 'exclusive';
+  readonly made: Made;
   readonly name: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** On performance.now()'s clock. */
   readonly since: number;
+  readonly keeping: Keeping;
 }
 
 /** All virtual browsers that are open, by their ids. */
@@ -31,10 +35,10 @@ export class OpenList {
     return this.#records.get(id);
   }
 
-  /** Whether it outlives its clients, as one with a name does; one that is not listed yet is being opened. */
+  /** Whether it outlives its clients, by its name or by keepAlive; one that is not listed yet is being opened. */
   isKept(id: string): boolean {
     const record = this.#records.get(id);
-    return record === undefined || record.name !== undefined;
+    return record === undefined || record.keeping.outlives;
   }
 
   /** Those of one tenant, or all. */
@@ -48,7 +52,9 @@ export class OpenList {
   }
 }
 
-function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenRecord): VirtualBrowserReport {
+function reportOf(record: OpenRecord): VirtualBrowserReport {
+  const { virtual, served, pool, mode, name, labels, since, keeping } = record;
+  const keptUntil = virtual.used ? undefined : keeping.until;
   return {
     id: virtual.id,
     ...(name !== undefined && { name }),
@@ -63,5 +69,6 @@ function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenReco
     sessions: virtual.quota.count('sessions'),
     labels,
     ageMs: Math.round(performance.now() - since),
+    ...(keptUntil !== undefined && { keptUntil: new Date(keptUntil).toISOString() }),
   };
 }

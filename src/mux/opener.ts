@@ -10,6 +10,7 @@ import type { BrowserLease, WholeChrome } from './browser-pool.js';
 import type { Hooks } from './directory.js';
 import { exclusiveFlags } from './exclusive.js';
 import type { FileRoot } from './file-root.js';
+import { madeFor } from './fit.js';
 import type { Opening } from './joins.js';
 import type { OpenList } from './open-list.js';
 import type { MuxOptions } from './options.js';
@@ -77,7 +78,7 @@ export class Opener {
 
   async #openOnce(
     { id, name }: Who,
-    { onEnd, onIdle }: Hooks,
+    { onEnd, onIdle, keeping }: Hooks,
     request: OpenRequest,
     opening: Opening,
   ): Promise<VirtualBrowser> {
@@ -107,6 +108,7 @@ export class Opener {
     };
     let state: 'opening' | 'open' = 'opening';
     const hooks: Hooks = {
+      keeping,
       onIdle,
       // what ends before it was open has never been there
       onEnd: () => {
@@ -125,9 +127,11 @@ export class Opener {
         served: lease.resource,
         pool: pool.name,
         mode,
+        made: madeFor(request),
         name,
         labels,
         since,
+        keeping,
       });
       return virtual;
     } catch (error) {
@@ -169,6 +173,7 @@ export class Opener {
         hooks.onEnd();
       },
       onIdle: hooks.onIdle,
+      isKept: () => hooks.keeping.outlives,
     });
   }
 }

@@ -48,6 +48,8 @@ export interface VirtualBrowserReport {
   /** Of the client that opened it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly ageMs: number;
+  /** While nobody is there: when it ends unless somebody comes, in ISO 8601. */
+  readonly keptUntil?: string;
 }
 
 /** One connection to a browser. */

@@ -13,6 +13,9 @@ import type { Admission, Client, Downstream, Seat } from './types.js';
 /** Bytes that may wait for Chrome to read before the client that sends them is not read any more. */
 const UPSTREAM_BACKLOG = 16 * 1024 * 1024;
 
+/** Shows why its socket was closed by itself, unless its commands fail before. */
+const SHOWS_REASON = /^Playwright\//;
+
 /** What holds one client back, beside what its virtual browser may have. */
 export interface ClientLimits {
   /** Its tenant's, which all clients of that tenant share; undefined for none. */
@@ -58,7 +61,8 @@ export class ClientSeat implements Seat {
     const times = new TimeLimits({ idle, timeout: this.#request.timeout ?? 0 }, (reason) =>
       client.end(4408, reason),
     );
-    const link = new Link(downstream, valve, times, this.#metrics);
+    const showsReason = SHOWS_REASON.test(this.#request.userAgent ?? '');
+    const link = new Link({ downstream, valve, times, metrics: this.#metrics, showsReason });
     const client = this.#virtual.attach(this.#prepared, link, trace);
     const throttle = rate && new Throttle(rate, valve);
     return new SeatedClient({
@@ -82,18 +86,29 @@ export class ClientSeat implements Seat {
   }
 }
 
+/** What a `Link` is made of. */
+interface Linked {
+  readonly downstream: Downstream;
+  readonly valve: Valve;
+  readonly times: TimeLimits;
+  readonly metrics: Metrics;
+  readonly showsReason: boolean;
+}
+
 /** The way to the client's socket, counted. */
 class Link implements ClientLink {
+  readonly showsReason: boolean;
   readonly #downstream: Downstream;
   readonly #valve: Valve;
   readonly #times: TimeLimits;
   readonly #metrics: Metrics;
 
-  constructor(downstream: Downstream, valve: Valve, times: TimeLimits, metrics: Metrics) {
+  constructor({ downstream, valve, times, metrics, showsReason }: Linked) {
     this.#downstream = downstream;
     this.#valve = valve;
     this.#times = times;
     this.#metrics = metrics;
+    this.showsReason = showsReason;
   }
 
   send(message: Buffer): void {

@@ -35,6 +35,8 @@ export interface Admission extends Caller {
   readonly launch?: { readonly args: readonly string[] };
   /** Prefers the browser that served the same text before. */
   readonly affinity?: string;
+  /** The pool that the client itself named, '' for the one without a name: what it joins must be there. */
+  readonly asksPool?: string;
   /** Start with one about:blank page, as a fresh Chrome does. */
   readonly initialPage: boolean;
   readonly proxyServer?: string;
@@ -43,7 +45,11 @@ export interface Admission extends Caller {
   readonly queueTimeout?: number;
   /** Longest life of the virtual browser that it opens, and of this client, ms; 0 for no end of its own. */
   readonly timeout?: number;
+  /** How long the virtual browser lives on when its last client has gone, ms; the last one who says so decides. */
+  readonly keepAlive?: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** What the client calls itself: some show a close's reason, others only the errors of their commands. */
+  readonly userAgent?: string;
   /** The upgrade's path without its query, for traces. */
   readonly urlPath?: string;
   /** W3C trace context of the caller. */

@@ -48,6 +48,8 @@ export interface VirtualBrowserOptions {
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
   readonly onIdle: (virtual: VirtualBrowser) => void;
+  /** Whether it will live on then, as things are now. */
+  readonly isKept: () => boolean;
 }
 
 /** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
@@ -100,7 +102,7 @@ export class VirtualBrowser {
   #firstRoot: Promise<string> | undefined;
   /** Clients that are being prepared and not attached yet. */
   #expected = 0;
-  #state: 'open' | 'ended' = 'open';
+  #state: 'open' | EndReason = 'open';
   #lifetime: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | undefined;
   #drainDeadline: number | undefined;
 
@@ -157,7 +159,7 @@ export class VirtualBrowser {
   }
 
   get ended(): boolean {
-    return this.#state === 'ended';
+    return this.#state !== 'open';
   }
 
   /** What a client is told that asks where it is. */
@@ -244,7 +246,7 @@ export class VirtualBrowser {
     const client = new VirtualClient(this, prepared, link, trace);
     this.clients.add(client);
     // What it was prepared for may have ended since.
-    if (this.ended) client.end(4502, 'the browser was lost: connect again');
+    if (this.#state !== 'open') client.end(this.#state.code, this.#state.reason);
     else if (prepared.page && !this.owns(prepared.page.targetId)) client.end(1000, 'the page was closed');
     return client;
   }
@@ -254,6 +256,13 @@ export class VirtualBrowser {
     this.clients.delete(client);
     this.quota.forget(client);
     this.idleUnlessUsed();
+  }
+
+  /** Whether it will be there when this client has gone. */
+  outlives(client: VirtualClient): boolean {
+    if (this.ended) return false;
+    const others = this.clients.size - (this.clients.has(client) ? 1 : 0) + this.#expected;
+    return others > 0 || this.#options.isKept();
   }
 
   /** Whether a client is there, or about to be. */
@@ -267,8 +276,8 @@ export class VirtualBrowser {
 
   /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */
   end({ code, reason }: EndReason): void {
-    if (this.#state === 'ended') return;
-    this.#state = 'ended';
+    if (this.#state !== 'open') return;
+    this.#state = { code, reason };
     clearTimeout(this.#lifetime?.timer);
     for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);

@@ -1,20 +1,24 @@
 import type { Protocol } from 'devtools-protocol';
 import { CommandScanner } from '../cdp/command-scanner.js';
 import { encodeError, encodeResult } from '../cdp/encode.js';
-import { CdpCode, sessionNotFound, type CdpError } from '../cdp/errors.js';
+import { browserLost, sessionNotFound, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
-import { normalise } from '../cdp/normalise.js';
 import { cutSession, patchId } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
+import { letRun } from './let-run.js';
 import { limitError } from './limits.js';
 import type { Countable } from './quota.js';
+import { failWaiting } from './readable-end.js';
 import type { Rules } from './rules.js';
+import { readUnusual } from './unusual-frame.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
 /** The client's socket, as this layer sees it. */
 export interface ClientLink {
+  /** Its client shows a close's reason by itself, and only where no command failed before. */
+  readonly showsReason: boolean;
   /** Sends one text message; the buffer is the socket's from now on. */
   send(message: Buffer): void;
   close(code: number, reason: string): void;
@@ -57,19 +61,6 @@ export interface NamedCommand {
   readonly method: string;
 }
 
-/** Reading an unusual frame closely takes 15 to 100 ns a byte, in which nobody else is served. */
-const LARGEST_UNUSUAL = 8 * 1024 * 1024;
-
-const tooLargeUnusual = Buffer.from(
-  JSON.stringify({
-    error: {
-      code: CdpCode.invalidRequest,
-      message:
-        'Messages over 8 MiB must be plain JSON: no key twice, no escapes in top-level keys, no control characters',
-    },
-  }),
-);
-
 /** Dispatch is synchronous, so one scanner serves all clients. */
 const scanner = new CommandScanner();
 
@@ -85,8 +76,11 @@ export class VirtualClient implements ReplySink {
   readonly #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
-  /** `held`: frames wait until a step is done that must come before them. */
-  #state: { kind: 'open' } | { kind: 'held'; frames: Buffer[] } | { kind: 'closed' } = { kind: 'open' };
+  /** `held`: frames wait until a step is done that must come before them. a closed one leaves when what it held runs. */
+  #state:
+    | { readonly kind: 'open' }
+    | { readonly kind: 'held'; readonly frames: Buffer[] }
+    | { readonly kind: 'closed'; readonly hasLeft: boolean } = { kind: 'open' };
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
@@ -152,8 +146,16 @@ export class VirtualClient implements ReplySink {
 
   /** Closes the client's socket; called when its virtual browser ends. */
   end(code: number, reason: string): void {
-    if (this.#state.kind === 'closed') return;
+    const state = this.#state;
+    if (state.kind === 'closed') {
+      this.#leave();
+      return;
+    }
     try {
+      // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
+      if (code !== 1000 && !this.#link.showsReason) {
+        failWaiting(this, state.kind === 'held' ? state.frames : [], reason);
+      }
       this.#link.close(code, reason);
     } finally {
       this.#finish(reason);
@@ -279,7 +281,8 @@ export class VirtualClient implements ReplySink {
     this.#pending--;
     const reply = command.rewrite ? command.rewrite({ error }, command) : { error };
     // Chrome is silent as well where the session ended under a command, and clients count on it.
-    if (error === sessionNotFound) command.trace?.end(error);
+    const isSilent = error === sessionNotFound || (error === browserLost && this.#link.showsReason);
+    if (isSilent) command.trace?.end(error);
     else this.#answer(command, reply);
   }
 
@@ -293,17 +296,12 @@ export class VirtualClient implements ReplySink {
   #dispatch(frame: Buffer): void {
     let text = frame;
     if (!scanner.scan(text)) {
-      if (frame.length > LARGEST_UNUSUAL) {
-        this.send(tooLargeUnusual);
-        return;
-      }
-      const outcome = normalise(frame);
+      const outcome = readUnusual(frame, scanner);
       if ('reply' in outcome) {
         this.send(outcome.reply);
         return;
       }
       text = outcome.frame;
-      if (!scanner.scan(text)) throw new Error('a normalised frame was not understood');
     }
     const session = this.#sessionFor(scanner.sessionId);
     if (!session) {
@@ -360,14 +358,21 @@ export class VirtualClient implements ReplySink {
 
   #finish(reason: string): void {
     if (this.#state.kind === 'closed') return;
-    this.#state = { kind: 'closed' };
+    this.#state = { kind: 'closed', hasLeft: false };
+    this.virtual.host.upstream.forget(this);
+    this.trace.end(reason);
+    if (this.virtual.outlives(this)) letRun(this.root, () => this.#leave());
+    else this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#state.kind !== 'closed' || this.#state.hasLeft) return;
+    this.#state = { kind: 'closed', hasLeft: true };
     const { host } = this.virtual;
-    host.upstream.forget(this);
     host.removeSession(this.root);
     host.upstream.unroute(this.browserRootId);
     host.forgetContextsHeldBy(this.browserRootId);
     host.upstream.call('Target.detachFromTarget', { sessionId: this.browserRootId }, '');
-    this.trace.end(reason);
     this.virtual.left(this);
   }
 }

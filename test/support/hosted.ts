@@ -24,6 +24,7 @@ export async function openHost(wsUrl: string): Promise<Hosted> {
 /** A client of a virtual browser of its own, in this process. */
 export class HostedClient implements ClientLink {
   readonly virtual: VirtualBrowser;
+  readonly showsReason = false;
   readonly received: Message[] = [];
   closed: { code: number; reason: string } | undefined;
   #client: VirtualClient | undefined;
@@ -43,6 +44,7 @@ export class HostedClient implements ClientLink {
       about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
       onEnd: () => undefined,
       onIdle: () => undefined,
+      isKept: () => false,
     });
     const client = new HostedClient(virtual);
     const prepared = await virtual.prepare();

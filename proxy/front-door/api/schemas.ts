@@ -67,6 +67,10 @@ export const virtualBrowser = z.object({
   sessions: count('Its clients’ CDP sessions.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
+  keptUntil: z.iso
+    .datetime()
+    .exactOptional()
+    .describe('While no client is there: when it ends unless somebody comes.'),
 }) satisfies z.ZodType<VirtualBrowserReport>;
 
 /** A `ConnectionReport`. */
