@@ -108,7 +108,7 @@ describe('what is kept ready', () => {
   });
 
   it('is nothing that an audit would mend', async () => {
-    const client = await connect();
+    await connect();
     await untilStocked();
     await cdpmux.mux.audit();
     expect(await cdpmux.mux.audit()).toEqual({});
