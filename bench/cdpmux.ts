@@ -19,7 +19,7 @@ export interface RunningCdpmux {
 }
 
 /**
- * Starts the built command line with room for everybody in one Chrome, unless `settings` say otherwise; `cpuProfDir` has it write a CPU
+ * Starts the built command line with room for everybody in one Chrome and nothing kept ready, unless `settings` say otherwise; `cpuProfDir` has it write a CPU
  * profile at its end, `tmpDir` is where it makes profiles.
  */
 export async function startCdpmux(
@@ -36,7 +36,13 @@ export async function startCdpmux(
 ): Promise<RunningCdpmux> {
   const main = join(projectRoot, 'dist/proxy/main.js');
   if (!existsSync(main)) throw new Error('cdpmux is not built: npm run build');
-  const settings = ['browsers.virtualPerBrowser=1000', 'browsers.min=1', 'browsers.max=1', ...more];
+  const settings = [
+    'browsers.virtualPerBrowser=1000',
+    'browsers.min=1',
+    'browsers.max=1',
+    'stock.enabled=false',
+    ...more,
+  ];
   const child = spawn(
     process.execPath,
     [

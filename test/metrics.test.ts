@@ -88,9 +88,9 @@ describe('Metrics', () => {
 
   it('shows browsers by pool and state, with 0 for a state that a pool has none in', async () => {
     let browsers = [
-      { pool: '', state: 'ready' },
-      { pool: '', state: 'ready' },
-      { pool: 'pdf', state: 'broken' },
+      { pool: '', state: 'ready', stock: 0 },
+      { pool: '', state: 'ready', stock: 0 },
+      { pool: 'pdf', state: 'broken', stock: 0 },
     ];
     const metrics = new Metrics(() => ({
       ...IDLE,

@@ -1,18 +1,24 @@
 import { session } from '../session.js';
+import { stock } from '../stock.js';
 import type { Suite } from '../suite.js';
 
 /** Clients that come, get a page and go. */
 export const sessionSuite: Suite = {
   name: 'session',
-  measures: 'clients that come, get a page and go, alone and beside others',
+  measures:
+    'clients that come, get a page and go, alone and beside others, with and without what is kept ready',
+  flags: { 'stock-only': { help: 'session: only what is kept ready', default: false } },
   async run(run) {
+    if (run.isSet('stock-only')) return stock(run);
     const [direct, cdpmux] = [await run.direct(), await run.cdpmux()];
-    return session({
+    const figures = await session({
       executable: run.executable,
       directUrl: direct.wsUrl,
       cdpmuxUrl: cdpmux.wsUrl,
       rounds: run.number('rounds'),
       neighbours: [1, 20, 100, 200],
     });
+    await Promise.all([direct.close(), cdpmux.close()]);
+    return [...figures, ...(await stock(run))];
   },
 };

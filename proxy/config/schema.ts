@@ -72,6 +72,12 @@ export const configSchema = z.strictObject({
     idleTimeout: duration(1_000, DAY, '1s to 24h').default(30_000),
     maxLifetime: duration(1_000, WEEK, '1s to 168h').default(300_000),
   }),
+  stock: z.strictObject({
+    enabled: flag().default(true),
+    max: integer(0, 100).default(4),
+    memoryMb: integer(0, 1_000_000).default(256),
+    maxAge: duration(1_000, DAY, '1s to 24h').default(10 * 60 * 1000),
+  }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),
     timeout: duration(0, 3_600_000, '0 to 1h').default(30_000),

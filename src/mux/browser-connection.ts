@@ -4,6 +4,7 @@ import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-b
 import type { VirtualHost } from '../virtual/virtual-host.js';
 import type { ConnectionLoad } from './connection-policy.js';
 import type { ConnectionReport } from './reports.js';
+import { Stock, type StockKeeper } from './stock.js';
 
 /** Where a connection is in its life; `retiring` takes nobody new, and is closed with its last virtual browser. */
 export type ConnectionState =
@@ -16,6 +17,7 @@ export type ConnectionState =
 export interface ConnectionMaker {
   connect(onClose: (reason: string) => void): Promise<Connection>;
   startHost(connection: Connection): Promise<VirtualHost>;
+  readonly stock: StockKeeper;
 }
 
 /** Longest time from an open connection to roots that serve virtual browsers, ms: a slow link and a busy Chrome included. */
@@ -28,6 +30,7 @@ export class BrowserConnection {
   readonly host: VirtualHost;
   readonly #openedAt = performance.now();
   readonly #ended: Promise<void>;
+  readonly #stock: Stock;
   #state: ConnectionState = { kind: 'open' };
   /** Virtual browsers that are being opened on it. */
   #opening = 0;
@@ -36,11 +39,18 @@ export class BrowserConnection {
   /** When it last had a virtual browser. */
   #usedAt = performance.now();
 
-  private constructor(id: string, connection: Connection, host: VirtualHost, ended: Promise<void>) {
+  private constructor(
+    id: string,
+    connection: Connection,
+    host: VirtualHost,
+    ended: Promise<void>,
+    stock: StockKeeper,
+  ) {
     this.id = id;
     this.connection = connection;
     this.host = host;
     this.#ended = ended;
+    this.#stock = new Stock({ ...stock, host, pendingCommands: () => connection.pendingCount });
   }
 
   /**
@@ -69,7 +79,7 @@ export class BrowserConnection {
     try {
       const host = await maker.startHost(connection);
       if (early !== undefined) throw new CdpmuxError('BROWSER_LOST', `The connection was lost: ${early}`);
-      one = new BrowserConnection(id, connection, host, whenEnded);
+      one = new BrowserConnection(id, connection, host, whenEnded, maker.stock);
       return one;
     } catch (error) {
       connection.close();
@@ -85,6 +95,11 @@ export class BrowserConnection {
 
   get isOpen(): boolean {
     return this.#state.kind === 'open';
+  }
+
+  /** Virtual browsers that are kept ready on it. */
+  get stocked(): number {
+    return this.#stock.size;
   }
 
   get load(): ConnectionLoad {
@@ -114,7 +129,7 @@ export class BrowserConnection {
       left();
     };
     try {
-      return await this.host.open({ ...options, onEnd });
+      return await this.#stock.open(options, (ready) => this.host.open({ ...options, onEnd }, ready));
     } finally {
       this.#opening--;
       left();
@@ -130,7 +145,9 @@ export class BrowserConnection {
   }
 
   retire(): void {
-    if (this.isOpen) this.#state = { kind: 'retiring' };
+    if (!this.isOpen) return;
+    this.#state = { kind: 'retiring' };
+    this.#stock.close();
   }
 
   /** Closes it and waits until it is gone; what is on it ends. */
@@ -160,6 +177,7 @@ export class BrowserConnection {
   #onClosed(reason: string): boolean {
     const lost = this.isOpen || this.#state.kind === 'retiring';
     this.#state = { kind: 'closed', reason };
+    this.#stock.close();
     return lost;
   }
 }

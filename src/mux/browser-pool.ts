@@ -8,6 +8,7 @@ import type { Slot, Supply } from '../pool/slot.js';
 import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
 import type { ConnectionSettings, MuxOptions, PoolSettings } from './options.js';
+import type { StockCommon } from './stock.js';
 import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-browser.js';
 
 /** The supply of Chromes that are launched here; those of remote ones are called as their URL. */
@@ -34,6 +35,7 @@ export interface BrowserPoolOptions {
   readonly nextId: () => string;
   readonly counts: ConnectionCounts;
   readonly connections: () => ConnectionSettings;
+  readonly stock: StockCommon;
 }
 
 /** One pool of real Chromes: launched ones of one kind, and remote ones. */
@@ -124,7 +126,8 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
     const { counts, connections, mux } = this.#options;
-    const options = { id, exclusive: whole !== undefined, counts, connections, onFault: mux.onFault };
+    const stock = { ...this.#options.stock, serves: () => this.#isReady(id) };
+    const options = { id, exclusive: whole !== undefined, counts, connections, stock, onFault: mux.onFault };
     return serveBrowser(source, options, (served, reason) => this.#pool.lost(served, reason));
   }
 
@@ -137,6 +140,10 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     for (const virtual of served.virtuals) {
       virtual.end({ code: 4503, reason: `the browser is replaced, connect again: ${reason}` });
     }
+  }
+
+  #isReady(id: string): boolean {
+    return this.slots.some((slot) => slot.id === id && slot.state.kind === 'ready');
   }
 
   async #launch(whole?: WholeChrome): Promise<BrowserSource> {

@@ -66,7 +66,7 @@ export class Mux {
   constructor(options: MuxOptions) {
     this.#metrics = new Metrics(() => snapshotOf(this.#pools, this.stats()));
     this.#options = countFaults(options, this.#metrics);
-    this.#pools = new Pools(this.#options, this.feed, this.#metrics.connections);
+    this.#pools = new Pools(this.#options, this.feed, this.#metrics);
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);

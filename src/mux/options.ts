@@ -3,6 +3,7 @@ import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
+import type { StockSettings } from './stock-policy.js';
 
 /** The browsers of one pool. */
 export interface BrowserSettings {
@@ -60,6 +61,8 @@ export interface MuxOptions {
   /** Further pools, by the names that clients ask for; complete in themselves. */
   readonly pools: Readonly<Record<string, PoolSettings>>;
   readonly connections: ConnectionSettings;
+  /** What is kept ready in each browser. */
+  readonly stock: StockSettings;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
@@ -85,5 +88,5 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'outgoing'>
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'stock' | 'outgoing'>
 >;

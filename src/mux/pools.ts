@@ -1,11 +1,12 @@
 import { CdpmuxError } from '../errors.js';
 import type { Slot } from '../pool/slot.js';
-import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import { BrowserPool } from './browser-pool.js';
 import type { ConnectionSettings, MuxOptions } from './options.js';
 import type { BrowserReport, ConnectionReport, QueueReport, WaitingReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
+import type { StockSettings } from './stock-policy.js';
 import { priorities } from './types.js';
 
 /** How many of those who wait are listed. */
@@ -15,9 +16,16 @@ const LISTED = 1_000;
 export class Pools {
   readonly #pools: ReadonlyMap<string, BrowserPool>;
   #connections: ConnectionSettings;
+  #stock: StockSettings;
 
-  constructor(options: MuxOptions, feed: EventFeed, counts: ConnectionCounts) {
+  constructor(
+    options: MuxOptions,
+    feed: EventFeed,
+    { connections: counts, stock: stockCounts }: Pick<Metrics, 'connections' | 'stock'>,
+  ) {
     this.#connections = options.connections;
+    this.#stock = options.stock;
+    const stock = { settings: (): StockSettings => this.#stock, counts: stockCounts };
     const connections = (): ConnectionSettings => this.#connections;
     let last = 0;
     const nextId = (): string => `b${++last}`;
@@ -29,7 +37,7 @@ export class Pools {
     this.#pools = new Map(
       [...settings].map(([name, one]) => [
         name,
-        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections }),
+        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections, stock }),
       ]),
     );
   }
@@ -125,8 +133,9 @@ export class Pools {
   }
 
   /** Named pools that are new or gone need a restart. */
-  reconfigure({ chrome, browsers, pools, queue, connections }: MuxOptions): void {
+  reconfigure({ chrome, browsers, pools, queue, connections, stock }: MuxOptions): void {
     this.#connections = connections;
+    this.#stock = stock;
     for (const pool of this.all) {
       const settings =
         pool.name === '' ? { ...(chrome !== undefined && { chrome }), browsers } : pools[pool.name];
@@ -170,5 +179,6 @@ function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>): BrowserReport {
     capacity: exclusive ? 1 : pool.capacity,
     targets: served?.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0) ?? 0,
     connections: served?.connections().length ?? 0,
+    stock: served?.stocked ?? 0,
   };
 }

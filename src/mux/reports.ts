@@ -28,6 +28,8 @@ export interface BrowserReport {
   readonly capacity: number;
   readonly targets: number;
   readonly connections: number;
+  /** Virtual browsers kept ready for those who come next; they count nowhere else. */
+  readonly stock: number;
 }
 
 /** One virtual browser, as an operator or its owner sees it. */

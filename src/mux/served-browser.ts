@@ -10,6 +10,7 @@ import { VirtualHost } from '../virtual/virtual-host.js';
 import { ConnectionSet } from './connection-set.js';
 import type { ConnectionSettings } from './options.js';
 import type { ConnectionReport } from './reports.js';
+import type { StockKeeper } from './stock.js';
 import type { ChromeVersion } from './types.js';
 
 /** Where a Chrome comes from: an executable of this machine, or the URL of one that runs elsewhere. */
@@ -30,6 +31,7 @@ export interface ServeOptions {
   /** Of a remote one's connections, as they are now; a launched Chrome has its pipe only. */
   readonly connections: () => ConnectionSettings;
   readonly counts: ConnectionCounts;
+  readonly stock: StockKeeper;
   /** Told of errors of cdpmux's own with messages of this Chrome's. */
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
@@ -64,6 +66,11 @@ export class ServedBrowser {
 
   get virtuals(): VirtualBrowser[] {
     return this.hosts.flatMap((host) => [...host.virtuals]);
+  }
+
+  /** Virtual browsers that are kept ready in it. */
+  get stocked(): number {
+    return this.#set.connections.reduce((sum, { stocked }) => sum + stocked, 0);
   }
 
   /** Commands that Chrome has not answered yet. */
@@ -109,7 +116,7 @@ export class ServedBrowser {
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id, exclusive, connections, counts, onFault }: ServeOptions,
+  { id, exclusive, connections, counts, stock, onFault }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
   let chrome: ChromeBrowser | undefined;
@@ -132,7 +139,7 @@ export async function serveBrowser(
     const set = await ConnectionSet.open({
       browser: id,
       transport: source.kind === 'launch' ? 'pipe' : 'websocket',
-      maker: { connect, startHost },
+      maker: { connect, startHost, stock },
       settings: connections,
       counts,
       onLost: (reason) => served && onLost(served, reason),

@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
+import { StockCounts } from './stock-counts.js';
+import { StockMetrics } from './stock-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
@@ -40,6 +42,8 @@ interface Totals {
 export class Metrics {
   /** Counted by those who open and close connections. */
   readonly connections = new ConnectionCounts();
+  /** Counted by those who keep virtual browsers ready. */
+  readonly stock = new StockCounts();
   readonly #registry = new Registry();
   readonly #pool = new PoolMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
@@ -60,6 +64,8 @@ export class Metrics {
     this.#registerTotals();
     this.#registerGauges();
     this.#writers.push(({ pool }) => this.#pool.write(pool));
+    const stock = new StockMetrics(this.#registry);
+    this.#writers.push(({ pool }) => stock.write(pool.browsers, this.stock));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

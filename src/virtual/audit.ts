@@ -98,7 +98,7 @@ export class SlotAudit {
     const infos = new Map(unknown);
     round.mend('target_learned', infos.keys(), (id) => host.learn(infos.get(id)!));
     if (ownsBrowser) {
-      const owned = new Set(host.contextIds());
+      const owned = new Set([...host.contextIds(), ...host.unseen.contextIds]);
       const stray = [...truth.contexts].filter((id) => !owned.has(id));
       round.mend('context_disposed', stray, (browserContextId) =>
         host.upstream.call('Target.disposeBrowserContext', { browserContextId }, ''),

@@ -6,6 +6,7 @@ import { limited, reserving } from './limited.js';
 import { createContext } from './new-context.js';
 import { attachCommands } from './rules-attach.js';
 import { notForStrangers, refuse } from './rules-refused.js';
+import { adopting } from './rules-spare.js';
 import { createsTarget } from './rules-url.js';
 import type { ClientSession } from './client-session.js';
 
@@ -119,7 +120,7 @@ export const targetCommands: Record<string, CommandEntry> = {
   createTarget: everywhere(
     scope(
       "browserContextId; without one the virtual browser's default",
-      createsTarget(limited('targets', inContext('every session', reserving('targets')))),
+      createsTarget(limited('targets', adopting(inContext('every session', reserving('targets'))))),
     ),
   ),
   closeTarget: everywhere(scope('targetId', guarded('targetId'))),

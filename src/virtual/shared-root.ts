@@ -4,6 +4,7 @@ import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import type { TargetFilter } from './target-filter.js';
+import { Countdown } from './countdown.js';
 import { letGo } from './let-go.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -27,6 +28,8 @@ export class SharedRoot implements EventSink {
   readonly #upstream: Upstream;
   /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
   readonly #claims = new Map<VirtualBrowser, ClientSession>();
+  /** Targets that nobody may see yet, by id; taken off when they are delivered, and when they have gone. */
+  readonly #held = new Map<string, Protocol.Target.AttachedToTargetEvent>();
 
   private constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {
     this.kind = kind;
@@ -68,19 +71,29 @@ export class SharedRoot implements EventSink {
   /** Attaches what exists for the claiming session, then calls `done`: everything has been announced by then. */
   attachExisting(session: ClientSession, done: () => void): void {
     const { client } = session;
-    let left = 1;
-    const one = (): void => {
-      left--;
-      if (left === 0) done();
-    };
+    const wait = new Countdown(done);
     // Chrome announces only what is new.
-    for (const { info } of client.virtual.targets()) {
-      if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) continue;
-      left++;
-      const params = { targetId: info.targetId, flatten: true };
-      this.#upstream.call('Target.attachToTarget', params, this.sessionId, client.counting(one), client);
+    for (const { info } of client.virtual.targets()) this.#attach(session, info, wait);
+    wait.one();
+  }
+
+  /** The session in which it holds a target that nobody may see yet. */
+  heldSession(targetId: string): string | undefined {
+    return this.#held.get(targetId)?.sessionId;
+  }
+
+  /** A target may be seen from now on: it is given to whoever has claimed it, as if it were new, or let go. */
+  deliver(info: Protocol.Target.TargetInfo, wait: Countdown): void {
+    const held = this.#held.get(info.targetId);
+    if (held) {
+      this.#held.delete(info.targetId);
+      this.#onAttached({ ...held, targetInfo: { ...info, attached: true } });
+      return;
     }
-    one();
+    // The root came after the target.
+    const owner = this.#host.ownerOf(info);
+    const session = owner && this.#claims.get(owner);
+    if (session) this.#attach(session, info, wait);
   }
 
   /** Lets a target go that this root holds. */
@@ -97,12 +110,18 @@ export class SharedRoot implements EventSink {
       const { params } = JSON.parse(message.toString()) as {
         params: Protocol.Target.DetachedFromTargetEvent;
       };
+      if (this.heldSession(params.targetId ?? '') === params.sessionId)
+        this.#held.delete(params.targetId ?? '');
       this.#host.onDetached(params);
     }
   }
 
   #onAttached(event: Protocol.Target.AttachedToTargetEvent): void {
     const { targetInfo } = event;
+    if (this.#host.unseen.learn(targetInfo)) {
+      this.#held.set(targetInfo.targetId, event);
+      return;
+    }
     const record = this.#host.target(targetInfo.targetId);
     if (record?.isExcess) {
       const close = (): void => this.#host.closeExcess(record);
@@ -132,6 +151,14 @@ export class SharedRoot implements EventSink {
       child.waiting = false;
       this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, event.sessionId);
     }
+  }
+
+  #attach(session: ClientSession, info: Protocol.Target.TargetInfo, wait: Countdown): void {
+    if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) return;
+    const { client } = session;
+    const params = { targetId: info.targetId, flatten: true };
+    const answer = client.counting(wait.more());
+    this.#upstream.call('Target.attachToTarget', params, this.sessionId, answer, client);
   }
 
   #admits(type: string): boolean {

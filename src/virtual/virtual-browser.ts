@@ -12,8 +12,12 @@ import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
 import { OwnSessions } from './own-sessions.js';
+import { moveIn } from './move-in.js';
+import type { ReadyContext, Taken } from './ready-context.js';
 import { RecentIds } from './recent-ids.js';
+import { attachRoot, detachRoot } from './root-session.js';
 import { rulesFor, type Rules } from './rules.js';
+import { SparePages } from './spare-pages.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
 import { VirtualClient, type ClientLink } from './virtual-client.js';
@@ -83,6 +87,8 @@ export class VirtualBrowser {
   readonly own: OwnSessions;
   readonly defaultContextId: string;
   readonly clients = new Set<VirtualClient>();
+  /** Pages that are there before a client asks for them. */
+  readonly spares = new SparePages(this);
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
   readonly frames = new RecentIds(REMEMBERED);
   /** Learned from what `Browser.getWindowForTarget` answers. */
@@ -124,9 +130,15 @@ export class VirtualBrowser {
     host.addContext(contextId, this, rootId);
   }
 
-  static async open(host: VirtualHost, options: VirtualBrowserOptions): Promise<VirtualBrowser> {
+  static async open(
+    host: VirtualHost,
+    options: VirtualBrowserOptions,
+    ready?: ReadyContext,
+  ): Promise<VirtualBrowser> {
     const { upstream } = host;
     if (options.tenant.trust !== 'local') await host.downloads.start();
+    const taken = await ready?.take();
+    if (ready && taken) return VirtualBrowser.#of(host, options, ready, taken);
     const firstRoot = attachRoot(upstream);
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     let virtual: VirtualBrowser | undefined;
@@ -151,6 +163,19 @@ export class VirtualBrowser {
       }
       throw error;
     }
+  }
+
+  static #of(
+    host: VirtualHost,
+    options: VirtualBrowserOptions,
+    ready: ReadyContext,
+    taken: Taken,
+  ): VirtualBrowser {
+    const virtual = new VirtualBrowser(host, options, taken.rootId, taken.contextId);
+    virtual.#firstRoot = Promise.resolve(taken.firstRoot);
+    moveIn(virtual, ready, taken, options.initialPage);
+    virtual.#limitLifetime();
+    return virtual;
   }
 
   /** Looks at what goes out of its contexts; undefined where all may. */
@@ -279,6 +304,7 @@ export class VirtualBrowser {
     if (this.#state !== 'open') return;
     this.#state = { code, reason };
     clearTimeout(this.#lifetime?.timer);
+    this.spares.clear();
     for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);
     this.#firstRoot?.then((rootId) => detachRoot(this.host.upstream, rootId)).catch(() => undefined);
@@ -351,17 +377,4 @@ async function privateContext(
     ...(proxyBypassList !== undefined && { proxyBypassList }),
   };
   return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
-}
-
-/** A session on the browser, for one client. */
-function attachRoot(upstream: Upstream): Promise<string> {
-  const attaching = upstream.request('Target.attachToBrowserTarget', undefined, '');
-  const rootId = attaching.then(({ sessionId }) => sessionId);
-  // Whoever takes it hears of it.
-  rootId.catch(() => undefined);
-  return rootId;
-}
-
-function detachRoot(upstream: Upstream, sessionId: string): void {
-  upstream.call('Target.detachFromTarget', { sessionId }, '');
 }

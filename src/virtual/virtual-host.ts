@@ -9,6 +9,8 @@ import { DownloadWatch } from './download-watch.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
 import { TraceLock } from './trace-lock.js';
+import type { ReadyContext } from './ready-context.js';
+import { Unseen } from './unseen.js';
 import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
 import { allTargets } from './whole-chrome.js';
 
@@ -46,6 +48,8 @@ export class VirtualHost implements EventSink {
   readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
   readonly downloads = new DownloadWatch(this);
+  /** What is kept ready. */
+  readonly unseen = new Unseen();
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -86,8 +90,9 @@ export class VirtualHost implements EventSink {
     return this.#sessions.size;
   }
 
-  open(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
-    return VirtualBrowser.open(this, options);
+  /** Opens one, out of what was kept ready where that is still good. */
+  open(options: VirtualBrowserOptions, ready?: ReadyContext): Promise<VirtualBrowser> {
+    return VirtualBrowser.open(this, options, ready);
   }
 
   /** Lets a virtual browser in. */
@@ -166,6 +171,7 @@ export class VirtualHost implements EventSink {
 
   ownerOf(info: Protocol.Target.TargetInfo): VirtualBrowser | undefined {
     if (this.exclusive) return this.#ownerInside(info);
+    if (this.unseen.has(info.targetId)) return undefined;
     return info.browserContextId === undefined ? undefined : this.#contexts.get(info.browserContextId)?.owner;
   }
 
@@ -240,8 +246,17 @@ export class VirtualHost implements EventSink {
 
   /** How many sessions of a virtual browser auto-attach by such roots. */
   autoAttachCount(virtual: VirtualBrowser): number {
-    const roots = [...this.#roots.tab, ...this.#roots.page];
-    return roots.reduce((count, root) => count + (root.isFree(virtual) ? 0 : 1), 0);
+    return this.roots.reduce((count, root) => count + (root.isFree(virtual) ? 0 : 1), 0);
+  }
+
+  /** The session in which the first root for pages holds one that nobody may see yet. */
+  heldSession(targetId: string): string | undefined {
+    return this.#roots.page[0]?.heldSession(targetId);
+  }
+
+  /** All shared roots. */
+  get roots(): SharedRoot[] {
+    return [...this.#roots.tab, ...this.#roots.page];
   }
 
   /** A root that no client of this virtual browser uses yet; the first pair is always there. */
@@ -281,6 +296,7 @@ export class VirtualHost implements EventSink {
 
   /** Takes note of a target as Chrome describes it, whichever message did. */
   learn(info: Protocol.Target.TargetInfo): void {
+    if (this.unseen.learn(info)) return;
     const known = this.#targets.get(info.targetId);
     if (known) {
       const isAttached = info.attached && !known.info.attached;
@@ -328,10 +344,12 @@ export class VirtualHost implements EventSink {
     for (const session of this.#sessions.values()) {
       if (session.targetId === event.targetId) this.upstream.failSession(session.id, targetCrashed);
     }
+    this.unseen.crashed(event.targetId);
     this.#targets.get(event.targetId)?.owner.targetCrashed(event);
   }
 
   #onDestroyed(targetId: string): void {
+    this.unseen.destroyed(targetId);
     const record = this.#targets.get(targetId);
     if (!record) return;
     this.#targets.delete(targetId);

@@ -22,7 +22,13 @@ export async function startCdpmux(
   settings: Readonly<Record<string, string | number>> = {},
   surroundings: Partial<Surroundings> = {},
 ): Promise<TestCdpmux> {
-  const defaults = { 'listen.port': 0, chrome: chromeExecutable(), 'browsers.virtualPerBrowser': 200 };
+  const defaults = {
+    'listen.port': 0,
+    chrome: chromeExecutable(),
+    'browsers.virtualPerBrowser': 200,
+    // Two more pages for each test: those that need them say so. With the variable all tests have them.
+    'stock.enabled': process.env['CDPMUX_TEST_STOCK'] ?? 'false',
+  };
   const set = Object.entries({ ...defaults, ...settings }).map(([path, value]) => `${path}=${value}`);
   const config = loadConfig({ flags: { set } });
   const log = (level: string, message: string, fields?: object): void => {

@@ -50,6 +50,7 @@ export const browser = z.object({
   capacity: count('How many it may carry.'),
   targets: count('Targets of virtual browsers in it.'),
   connections: count('Connections to it.'),
+  stock: count('Virtual browsers kept ready in it for those who come next; they count nowhere else.'),
 }) satisfies z.ZodType<BrowserReport>;
 
 /** A `VirtualBrowserReport`. */

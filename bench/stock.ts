@@ -1,0 +1,194 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { chromium } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
+
+import { median, quantile, ratios, singleRatio, type Figure } from './figures.js';
+import { settledSize } from './resident.js';
+import type { SuiteRun } from './suite.js';
+import { until } from './until.js';
+
+/** One cdpmux of the comparison, or the Chrome without one. */
+interface Side {
+  readonly wsUrl: string;
+  /** Where its API is; undefined for the Chrome. */
+  readonly url?: string;
+}
+
+/** How long it took until there was a new page, and until all was closed again, ms. */
+interface Times {
+  readonly open: number;
+  readonly closed: number;
+}
+
+type Come = (side: Side) => Promise<Times>;
+
+/** The longest that a stock may take to be full, ms. */
+const FULL_DEADLINE = 60_000;
+/** Clients that come at once. */
+const CROWD = 20;
+
+const libraries: Record<string, Come> = {
+  Puppeteer: async ({ wsUrl, url }) => {
+    const start = performance.now();
+    const browser = await puppeteer.connect({ browserWSEndpoint: wsUrl });
+    const page = await browser.newPage();
+    const open = performance.now() - start;
+    // ends the virtual browser with all that is in it; the Chrome that is not cdpmux's must go on
+    if (url !== undefined) await browser.close();
+    else {
+      await page.close();
+      await browser.disconnect();
+    }
+    return { open, closed: performance.now() - start };
+  },
+  Playwright: async ({ wsUrl }) => {
+    const start = performance.now();
+    const browser = await chromium.connectOverCDP(wsUrl);
+    const page = await browser.contexts()[0]!.newPage();
+    const open = performance.now() - start;
+    await page.close();
+    await browser.close();
+    return { open, closed: performance.now() - start };
+  },
+};
+
+/** What it brings to keep virtual browsers ready: time to a first page, and what that costs in memory and others' time. */
+export async function stock(run: SuiteRun): Promise<Figure[]> {
+  const rounds = run.number('rounds');
+  const direct = await run.direct();
+  const warm = await run.cdpmux(['stock.enabled=true', `stock.max=${CROWD}`, 'stock.memoryMb=4000']);
+  const cold = await run.cdpmux(['stock.enabled=false']);
+  const figures: Figure[] = [];
+  for (const [library, come] of Object.entries(libraries)) {
+    for (const clients of [1, CROWD]) {
+      const sides = { direct: { wsUrl: direct.wsUrl }, warm, cold };
+      figures.push(...(await compare(library, come, sides, clients, clients === 1 ? rounds : rounds / 5)));
+    }
+  }
+  await Promise.all([direct.close(), warm.close(), cold.close()]);
+  figures.push(await whileFilling(run, rounds * 4));
+  figures.push(await inMemory(run));
+  return figures;
+}
+
+/** The three in turns, each alone and in a machine at rest: a stock that is being filled would weigh on the others. */
+async function compare(
+  library: string,
+  come: Come,
+  sides: Record<'direct' | 'warm' | 'cold', Side>,
+  clients: number,
+  rounds: number,
+): Promise<Figure[]> {
+  const names = ['direct', 'warm', 'cold'] as const;
+  const times = { direct: [] as Times[], warm: [] as Times[], cold: [] as Times[] };
+  for (let round = 0; round <= Math.max(3, rounds); round++) {
+    for (let turn = 0; turn < names.length; turn++) {
+      const name = names[(round + turn) % names.length]!;
+      await full(sides.warm);
+      const came = await Promise.all(Array.from({ length: clients }, () => come(sides[name])));
+      // the first of each is not counted
+      if (round > 0) {
+        times[name].push({
+          open: median(came.map(({ open }) => open)),
+          closed: median(came.map(({ closed }) => closed)),
+        });
+      }
+    }
+  }
+  const who = clients === 1 ? library : `${library}, ${clients} at once`;
+  const figure = (name: string, side: 'warm' | 'cold', what: keyof Times): Figure => {
+    const [own, of] = [times[side], times.direct].map((all) => all.map((one) => one[what]));
+    return {
+      suite: 'session',
+      name: `${name}, ${side}: ${who}`,
+      unit: 'ms',
+      direct: median(of ?? []),
+      cdpmux: median(own ?? []),
+      ratio: ratios(own ?? [], of ?? []),
+    };
+  };
+  return [
+    { ...figure('connect + newPage', 'warm', 'open'), target: { of: 'ratio', relation: '<=', value: 0.5 } },
+    figure('connect + newPage', 'cold', 'open'),
+    figure('connect + newPage + close', 'warm', 'closed'),
+    figure('connect + newPage + close', 'cold', 'closed'),
+  ];
+}
+
+/** Waits until a stock is there, and does not grow any more. */
+async function full({ url }: Side): Promise<void> {
+  let before = -1;
+  await until('a full stock', FULL_DEADLINE, async () => {
+    const now = await stockOf(url ?? '');
+    const isFull = now > 0 && now === before;
+    before = now;
+    // longer than cdpmux waits after a client before it makes one more
+    if (!isFull) await delay(700);
+    return isFull ? true : undefined;
+  });
+}
+
+async function stockOf(url: string): Promise<number> {
+  const { browsers } = (await (await fetch(`${url}/api/v1/browsers`)).json()) as {
+    browsers: { stock: number }[];
+  };
+  return browsers.reduce((sum, { stock: size }) => sum + size, 0);
+}
+
+/**
+ * A client that comes at some moment after another one has taken what was ready, while the next is made; and one who
+ * comes as long after another one where nothing is kept ready. In the column "direct": without.
+ */
+async function whileFilling(run: SuiteRun, rounds: number): Promise<Figure> {
+  const filling = await run.cdpmux(['stock.enabled=true', 'stock.max=1']);
+  const without = await run.cdpmux(['stock.enabled=false']);
+  const times = { filling: [] as number[], without: [] as number[] };
+  const come = libraries['Puppeteer']!;
+  for (let round = 0; round < rounds; round++) {
+    // over all of the time that making one takes, beginning with the rest that the first client is left
+    const after = 100 + (300 * round) / rounds;
+    for (const name of round % 2 === 0
+      ? (['filling', 'without'] as const)
+      : (['without', 'filling'] as const)) {
+      await full(filling);
+      const side = name === 'filling' ? filling : without;
+      const first = await puppeteer.connect({ browserWSEndpoint: side.wsUrl });
+      await delay(after);
+      times[name].push((await come(side)).open);
+      await first.close();
+    }
+  }
+  await Promise.all([filling.close(), without.close()]);
+  const [cdpmux, direct] = [quantile(times.filling, 0.99), quantile(times.without, 0.99)];
+  return {
+    suite: 'session',
+    name: 'connect + newPage while the next is made, p99; direct: nothing is kept ready',
+    unit: 'ms',
+    direct,
+    cdpmux,
+    ratio: { ...singleRatio(cdpmux / direct), rounds },
+    target: { of: 'ratio', relation: '<=', value: 1.1 },
+    series: { direct: times.without, cdpmux: times.filling },
+  };
+}
+
+/** One after the other: what runs beside would share the program's pages, and look smaller. */
+async function inMemory(run: SuiteRun): Promise<Figure> {
+  const size = async (settings: readonly string[]): Promise<number> => {
+    const cdpmux = await run.cdpmux(settings);
+    if (!settings.includes('stock.enabled=false')) await full(cdpmux);
+    const { mb } = await settledSize([cdpmux.pid]);
+    await cdpmux.close();
+    return mb;
+  };
+  const without = await size(['stock.enabled=false']);
+  const withOne = await size(['stock.enabled=true', 'stock.max=1']);
+  return {
+    suite: 'session',
+    name: 'memory of an idle cdpmux and its Chrome with one kept ready; direct: with none',
+    unit: 'MB',
+    direct: without,
+    cdpmux: withOne,
+    ratio: singleRatio(withOne / without),
+  };
+}

@@ -1,0 +1,71 @@
+/** How much is kept ready in each browser; a reload may change it. */
+export interface StockSettings {
+  readonly enabled: boolean;
+  /** Virtual browsers kept ready in each browser, at most. */
+  readonly max: number;
+  /** What they may take of memory in each browser, MB. */
+  readonly memoryMb: number;
+  /** What has waited for so long is made anew, ms. */
+  readonly maxAge: number;
+}
+
+/** How lately clients must have come to count, ms: after this long a rate has fallen to a third. */
+const RATE_SPAN = 10_000;
+/** A client that is being let in, or has only just been, is not disturbed, ms. */
+export const QUIET = 100;
+/** So long after the last client its commands are let pass first, ms; later there may always be some. */
+const CALM = 500;
+
+/** How often clients come, by the moment of the last one. */
+export interface Arrivals {
+  readonly perSecond: number;
+  /** By `performance.now`. */
+  readonly at: number;
+}
+
+/** One more client has come: what was before counts the less the longer ago it was. */
+export function withArrival(before: Arrivals, now: number): Arrivals {
+  return { perSecond: rateAt(before, now) + 1_000 / RATE_SPAN, at: now };
+}
+
+/** Clients per second, as it looks at a moment. */
+export function rateAt({ perSecond, at }: Arrivals, now: number): number {
+  return perSecond * Math.exp((at - now) / RATE_SPAN);
+}
+
+/** What sizes a stock. */
+export interface Demand {
+  readonly perSecond: number;
+  /** How long one takes to make, ms. */
+  readonly makingMs: number;
+  /** What one takes of memory, MB. */
+  readonly itemMb: number;
+}
+
+/** How many to keep ready: those who will come while one is made, and one for whoever comes next; no more than may be. */
+export function wanted(
+  { enabled, max, memoryMb }: StockSettings,
+  { perSecond, makingMs, itemMb }: Demand,
+): number {
+  if (!enabled) return 0;
+  const forecast = Math.ceil((perSecond * makingMs) / 1_000) + 1;
+  return Math.max(0, Math.min(forecast, max, Math.floor(memoryMb / itemMb)));
+}
+
+/** What a browser is about at a moment. */
+export interface Moment {
+  /** Whether it takes new clients, and goes on taking them. */
+  readonly serves: boolean;
+  /** Clients that are being let in. */
+  readonly opening: number;
+  /** Since one was last let in, ms. */
+  readonly sinceOpening: number;
+  readonly pendingCommands: number;
+}
+
+/** How long to wait before one more may be made, ms; 0: now. While clients are let in, and while they have only just begun, nothing is. */
+export function waitToMake({ serves, opening, sinceOpening, pendingCommands }: Moment): number {
+  if (!serves || opening > 0) return CALM;
+  if (sinceOpening < QUIET) return Math.ceil(QUIET - sinceOpening);
+  return pendingCommands > 0 && sinceOpening < CALM ? QUIET : 0;
+}

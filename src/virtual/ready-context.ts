@@ -1,0 +1,189 @@
+import { sessionNotFound } from '../cdp/errors.js';
+import type { Upstream } from '../cdp/upstream.js';
+import { CdpmuxError } from '../errors.js';
+import { attachRoot, detachRoot } from './root-session.js';
+import type { Maker, UnseenTarget } from './unseen.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/** Longest time that making one may take, ms: on a Chrome that is busy with its clients. */
+const MAKING_DEADLINE = 30_000;
+
+/** A page that is ready, and held by all shared roots, so that whoever it is given to meets it as a new one. */
+export interface ReadyPage {
+  readonly targetId: string;
+  /** In the order in which Chrome told of them: its tab, then the page itself. */
+  readonly targets: readonly UnseenTarget[];
+}
+
+/** What a virtual browser is made of, when it is taken. */
+export interface Taken {
+  /** Holds the context. */
+  readonly rootId: string;
+  readonly contextId: string;
+  /** The root of its first client. */
+  readonly firstRoot: string;
+  /** The page that it starts with. */
+  readonly page: ReadyPage;
+  /** What else Chrome made by itself in the context. */
+  readonly others: readonly UnseenTarget[];
+}
+
+/** `making`: not good for anything yet; `open`: may be taken; `complete`: with its spare page. */
+type State = 'making' | 'open' | 'complete' | 'taken' | 'lost';
+
+/**
+ * What a virtual browser in a shared Chrome needs, made before anybody asks for it: the session that holds its context,
+ * the context, its initial page, a spare blank page, and the root of a first client. It is nobody's until it is taken.
+ */
+export class ReadyContext implements Maker {
+  /** By `performance.now`. */
+  readonly madeAt = performance.now();
+  /** Resolves when no more is made, with whether all is there and not taken; never rejects. */
+  readonly complete: Promise<boolean>;
+  readonly #host: VirtualHost;
+  readonly #upstream: Upstream;
+  readonly #onLost: (ready: ReadyContext) => void;
+  readonly #firstRoot: Promise<string>;
+  /** Resolves when it can be taken. */
+  readonly #opened: Promise<void>;
+  #state: State = 'making';
+  #rootId = '';
+  #contextId = '';
+  #page: ReadyPage | undefined;
+  #spare: ReadyPage | undefined;
+  /** Whether a spare may still come; whoever has taken it is told. */
+  #spareComes = true;
+  #onSpare: ((page: ReadyPage) => void) | undefined;
+  /** What belongs to the page that is being made. */
+  #inMaking: UnseenTarget[] | undefined;
+  readonly #others: UnseenTarget[] = [];
+
+  /** Begins to make one; `onLost` is called once where it can't be used any more and was not taken. */
+  constructor(host: VirtualHost, onLost: (ready: ReadyContext) => void) {
+    this.#host = host;
+    this.#upstream = host.upstream;
+    this.#onLost = onLost;
+    this.#firstRoot = attachRoot(this.#upstream);
+    this.#opened = this.#open();
+    const late = setTimeout(() => this.discard(), MAKING_DEADLINE).unref();
+    this.complete = this.#opened
+      .then(() => this.#addSpare())
+      .catch(() => this.discard())
+      .then(() => {
+        clearTimeout(late);
+        this.#spareComes = false;
+        if (this.#is('open')) this.#state = 'complete';
+        else this.#settle();
+        return this.#is('complete');
+      });
+  }
+
+  get isComplete(): boolean {
+    return this.#is('complete');
+  }
+
+  /** Takes it as soon as that is possible, with what there is then; undefined when it was lost. */
+  async take(): Promise<Taken | undefined> {
+    const firstRoot = await this.#opened.then(() => this.#firstRoot).catch(() => undefined);
+    const page = this.#page;
+    if (!(this.#is('open') || this.#is('complete')) || firstRoot === undefined || !page) return undefined;
+    this.#state = 'taken';
+    return { rootId: this.#rootId, contextId: this.#contextId, firstRoot, page, others: this.#others };
+  }
+
+  /** Hands its spare page over to who has taken it: at once, or when it is ready. */
+  giveSpare(onSpare: (page: ReadyPage) => void): void {
+    this.#onSpare = onSpare;
+    if (!this.#spareComes) this.#settle();
+  }
+
+  /** Gives all of it back to Chrome, unless it was taken. */
+  discard(): void {
+    if (this.#is('taken') || this.#is('lost')) return;
+    this.#state = 'lost';
+    this.#host.unseen.expectNoMore(this.#contextId);
+    if (this.#rootId !== '') {
+      detachRoot(this.#upstream, this.#rootId);
+      // Chrome says nothing of what was asked in it.
+      this.#upstream.failSession(this.#rootId, sessionNotFound);
+    }
+    this.#firstRoot.then((rootId) => detachRoot(this.#upstream, rootId)).catch(() => undefined);
+    this.#onLost(this);
+  }
+
+  hides(target: UnseenTarget): boolean {
+    const { type } = target.first;
+    const isPage = type === 'tab' || type === 'page';
+    if (isPage && this.#inMaking?.every(({ first }) => first.type !== type)) {
+      this.#inMaking.push(target);
+      return true;
+    }
+    // What else comes into one that was taken is its owner's.
+    if (this.#is('taken')) return false;
+    this.#others.push(target);
+    return true;
+  }
+
+  lost(target: UnseenTarget): void {
+    if (this.#spare?.targets.includes(target)) this.#spare = undefined;
+    this.discard();
+  }
+
+  async #open(): Promise<void> {
+    const { sessionId } = await this.#upstream.request('Target.attachToBrowserTarget', undefined, '');
+    if (this.#is('lost')) detachRoot(this.#upstream, sessionId);
+    this.#mustGoOn();
+    this.#rootId = sessionId;
+    const params = { disposeOnDetach: true };
+    const made = await this.#upstream.request('Target.createBrowserContext', params, sessionId);
+    this.#mustGoOn();
+    this.#contextId = made.browserContextId;
+    this.#host.unseen.expect(this.#contextId, this);
+    this.#page = await this.#makePage();
+    this.#mustGoOn();
+    this.#state = 'open';
+  }
+
+  async #addSpare(): Promise<void> {
+    await this.#untilItAnswers(this.#page);
+    // Whoever has taken it would pay for a page that may not be asked for.
+    if (!this.#is('open')) return;
+    const making = this.#makePage();
+    // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
+    const { targetId = '' } = this.#page ?? {};
+    if (!this.#host.isShell) this.#upstream.call('Target.activateTarget', { targetId }, this.#rootId);
+    this.#spare = await making;
+    await this.#untilItAnswers(this.#spare);
+  }
+
+  /** Makes one more page, which all roots hold. */
+  async #makePage(): Promise<ReadyPage> {
+    const targets: UnseenTarget[] = [];
+    this.#inMaking = targets;
+    const params = { url: 'about:blank', browserContextId: this.#contextId };
+    const { targetId } = await this.#upstream.request('Target.createTarget', params, this.#rootId);
+    this.#inMaking = undefined;
+    return { targets, targetId };
+  }
+
+  /** Its process has started by then, and what Chrome says of it meanwhile has been heard. */
+  async #untilItAnswers(page: ReadyPage | undefined): Promise<void> {
+    const sessionId = page && this.#host.heldSession(page.targetId);
+    if (sessionId !== undefined) await this.#upstream.request('Runtime.getIsolateId', undefined, sessionId);
+  }
+
+  /** As a method: the state may have changed during an `await`. */
+  #is(state: State): boolean {
+    return this.#state === state;
+  }
+
+  #mustGoOn(): void {
+    if (this.#is('lost')) throw new CdpmuxError('ENDED', 'What was kept ready is not needed any more.');
+  }
+
+  /** Nothing more is made in it. */
+  #settle(): void {
+    this.#host.unseen.expectNoMore(this.#contextId);
+    if (this.#spare) this.#onSpare?.(this.#spare);
+  }
+}

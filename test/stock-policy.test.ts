@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { rateAt, waitToMake, wanted, withArrival } from '../src/mux/stock-policy.js';
+
+const settings = { enabled: true, max: 4, memoryMb: 256, maxAge: 600_000 };
+const demand = { perSecond: 0, makingMs: 500, itemMb: 40 };
+
+/** The rate after clients came at equal distances, ms, at the moment of the last one. */
+function rateOf(count: number, apart: number): number {
+  let arrivals = { perSecond: 0, at: 0 };
+  for (let one = 1; one <= count; one++) arrivals = withArrival(arrivals, one * apart);
+  return rateAt(arrivals, count * apart);
+}
+
+describe('the rate of arrival', () => {
+  it('comes near to how often clients come', () => {
+    expect(rateOf(200, 500)).toBeCloseTo(2, 0);
+    expect(rateOf(2_000, 50)).toBeCloseTo(20, 0);
+  });
+
+  it('falls while nobody comes', () => {
+    const arrivals = withArrival({ perSecond: 4, at: 0 }, 0);
+    expect(rateAt(arrivals, 10_000)).toBeCloseTo(arrivals.perSecond / Math.E, 5);
+    expect(rateAt(arrivals, 120_000)).toBeLessThan(0.001);
+  });
+});
+
+describe('how many are wanted', () => {
+  it('is one for whoever comes next, while nobody comes', () => {
+    expect(wanted(settings, demand)).toBe(1);
+  });
+
+  it('grows with those who will come while one is made', () => {
+    expect(wanted(settings, { ...demand, perSecond: 2 })).toBe(2);
+    expect(wanted(settings, { ...demand, perSecond: 2, makingMs: 1_500 })).toBe(4);
+  });
+
+  it('is no more than there may be, by number and by memory', () => {
+    expect(wanted(settings, { ...demand, perSecond: 100 })).toBe(4);
+    expect(wanted(settings, { ...demand, perSecond: 100, itemMb: 100 })).toBe(2);
+    expect(wanted({ ...settings, max: 1 }, { ...demand, perSecond: 100 })).toBe(1);
+  });
+
+  it('is none where it is off, or one alone would be too much', () => {
+    expect(wanted({ ...settings, enabled: false }, { ...demand, perSecond: 3 })).toBe(0);
+    expect(wanted({ ...settings, max: 0 }, demand)).toBe(0);
+    expect(wanted({ ...settings, memoryMb: 30 }, demand)).toBe(0);
+  });
+});
+
+describe('when one is made', () => {
+  const quiet = { serves: true, opening: 0, sinceOpening: 10_000, pendingCommands: 0 };
+
+  it('is at once in a browser that is quiet', () => {
+    expect(waitToMake(quiet)).toBe(0);
+  });
+
+  it('is not while a client is let in, nor right after', () => {
+    expect(waitToMake({ ...quiet, opening: 1 })).toBeGreaterThan(0);
+    expect(waitToMake({ ...quiet, sinceOpening: 0 })).toBe(100);
+    expect(waitToMake({ ...quiet, sinceOpening: 60 })).toBe(40);
+  });
+
+  it('waits a little for the commands of clients, and not for ever', () => {
+    expect(waitToMake({ ...quiet, pendingCommands: 1, sinceOpening: 200 })).toBeGreaterThan(0);
+    expect(waitToMake({ ...quiet, pendingCommands: 1, sinceOpening: 501 })).toBe(0);
+  });
+
+  it('is never in a browser that takes no new clients', () => {
+    expect(waitToMake({ ...quiet, serves: false })).toBeGreaterThan(0);
+  });
+});
