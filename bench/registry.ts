@@ -1,4 +1,5 @@
 import type { Suite } from './suite.js';
+import { batchingSuite } from './suites/batching.js';
 import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
@@ -9,6 +10,7 @@ import { wireSuite } from './suites/wire.js';
 /** All suites, in the order in which `--suite all` runs them. A new one is a file in `suites/` and a line here. */
 export const suites: readonly Suite[] = [
   wireSuite,
+  batchingSuite,
   sessionSuite,
   memorySuite,
   linkSuite,

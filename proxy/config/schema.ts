@@ -8,6 +8,7 @@ import {
   directories,
   directory,
   duration,
+  durationOrNone,
   flag,
   host,
   hostNames,
@@ -71,6 +72,11 @@ export const configSchema = z.strictObject({
     maxPerBrowser: integer(1, 1000).default(10),
     idleTimeout: duration(1_000, DAY, '1s to 24h').default(30_000),
     maxLifetime: duration(1_000, WEEK, '1s to 168h').default(300_000),
+  }),
+  batch: z.strictObject({
+    enabled: flag().default(true),
+    maxSize: integer(1, 100).default(10),
+    window: durationOrNone(1, 10_000, '1ms to 10s').default('none'),
   }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),

@@ -1,5 +1,6 @@
 import { needsNoSandbox } from '../chrome/container.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
+import type { BatchSettings } from '../chrome/write-batch.js';
 import { findChrome } from '../chrome/executable.js';
 import { CdpmuxError } from '../errors.js';
 import type { Factory, PoolOptions } from '../pool/options.js';
@@ -34,6 +35,7 @@ export interface BrowserPoolOptions {
   readonly nextId: () => string;
   readonly counts: ConnectionCounts;
   readonly connections: () => ConnectionSettings;
+  readonly batch: () => BatchSettings;
 }
 
 /** One pool of real Chromes: launched ones of one kind, and remote ones. */
@@ -123,8 +125,8 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
 
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
-    const { counts, connections, mux } = this.#options;
-    const options = { id, exclusive: whole !== undefined, counts, connections, onFault: mux.onFault };
+    const { counts, connections, batch, mux } = this.#options;
+    const options = { id, exclusive: whole !== undefined, counts, connections, batch, onFault: mux.onFault };
     return serveBrowser(source, options, (served, reason) => this.#pool.lost(served, reason));
   }
 

@@ -1,3 +1,4 @@
+import type { BatchSettings } from '../chrome/write-batch.js';
 import { CdpmuxError } from '../errors.js';
 import type { Slot } from '../pool/slot.js';
 import type { ConnectionCounts } from '../telemetry/connection-counts.js';
@@ -15,10 +16,13 @@ const LISTED = 1_000;
 export class Pools {
   readonly #pools: ReadonlyMap<string, BrowserPool>;
   #connections: ConnectionSettings;
+  #batch: BatchSettings;
 
   constructor(options: MuxOptions, feed: EventFeed, counts: ConnectionCounts) {
     this.#connections = options.connections;
+    this.#batch = options.batch;
     const connections = (): ConnectionSettings => this.#connections;
+    const batch = (): BatchSettings => this.#batch;
     let last = 0;
     const nextId = (): string => `b${++last}`;
     const { chrome, browsers, pools } = options;
@@ -29,7 +33,7 @@ export class Pools {
     this.#pools = new Map(
       [...settings].map(([name, one]) => [
         name,
-        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections }),
+        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections, batch }),
       ]),
     );
   }
@@ -125,8 +129,9 @@ export class Pools {
   }
 
   /** Named pools that are new or gone need a restart. */
-  reconfigure({ chrome, browsers, pools, queue, connections }: MuxOptions): void {
+  reconfigure({ chrome, browsers, pools, queue, connections, batch }: MuxOptions): void {
     this.#connections = connections;
+    this.#batch = batch;
     for (const pool of this.all) {
       const settings =
         pool.name === '' ? { ...(chrome !== undefined && { chrome }), browsers } : pools[pool.name];

@@ -3,6 +3,7 @@ import { ConnectionCounts } from './connection-counts.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
+import { WriteMetrics } from './write-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
 export interface MetricsSnapshot {
@@ -59,7 +60,9 @@ export class Metrics {
     });
     this.#registerTotals();
     this.#registerGauges();
+    const writes = new WriteMetrics(this.#registry, this.connections.writes);
     this.#writers.push(({ pool }) => this.#pool.write(pool));
+    this.#writers.push(() => writes.write());
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */
