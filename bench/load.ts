@@ -25,10 +25,12 @@ export async function openPage(wsUrl: string): Promise<BenchPage> {
   return { client, sessionId, targetId };
 }
 
-/** Closes page and connection. */
-export async function closePage({ client, targetId }: BenchPage): Promise<void> {
-  await client.request('Target.closeTarget', { targetId }).catch(() => undefined);
-  client.close();
+/** Connects, and attaches to a page that is there. */
+export async function joinPage(wsUrl: string, targetId: string): Promise<BenchPage> {
+  const client = await RawClient.connect(wsUrl);
+  const attach = { targetId, flatten: true };
+  const { sessionId } = await client.request<{ sessionId: string }>('Target.attachToTarget', attach);
+  return { client, sessionId, targetId };
 }
 
 /** What a load met. */
