@@ -28,14 +28,17 @@ export async function startCdpmux(
     cpuProfDir,
     settings: more = [],
     tmpDir,
+    root = projectRoot,
   }: {
     readonly cpuProfDir?: string | undefined;
     readonly settings?: readonly string[];
     readonly tmpDir?: string;
+    /** The directory of another cdpmux that is built. */
+    readonly root?: string;
   } = {},
 ): Promise<RunningCdpmux> {
-  const main = join(projectRoot, 'dist/proxy/main.js');
-  if (!existsSync(main)) throw new Error('cdpmux is not built: npm run build');
+  const main = join(root, 'dist/proxy/main.js');
+  if (!existsSync(main)) throw new Error(`cdpmux is not built in ${root}: npm run build`);
   const settings = [
     'browsers.virtualPerBrowser=1000',
     'browsers.min=1',

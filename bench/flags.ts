@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import type { BrowserKind } from '../src/chrome/executable-types.js';
+import { projectRoot } from './paths.js';
 import type { Flag, FlagValues, Suite } from './suite.js';
 
 /** Flags that no single suite has to itself. */
@@ -12,6 +14,16 @@ const COMMON: Readonly<Record<string, Flag>> = {
   rounds: { default: '25', help: 'how often a suite that goes by rounds does each thing' },
   clients: { default: '20', help: 'how many clients, where a suite has a number of them' },
   json: { default: '', help: 'write the figures to this file, too' },
+  save: { default: false, help: 'keep the result in bench/results/: JSON, Markdown, charts' },
+  readme: {
+    default: false,
+    help: 'write what is kept into README.md; without --save and --suite that is all',
+  },
+  compare: {
+    default: '',
+    help: 'say what changed beyond noise since that JSON; exit code 1 on a loss of over 10 %',
+  },
+  profile: { default: false, help: 'the same as --cpu-prof bench/results/profile' },
   'cpu-prof': { default: '', help: 'have cdpmux write CPU profiles of the suites to this directory' },
 };
 
@@ -22,13 +34,19 @@ export interface Flags {
   /** Undefined where not given, as in the next ones. */
   readonly chrome: string | undefined;
   readonly json: string | undefined;
+  readonly compare: string | undefined;
   readonly cpuProf: string | undefined;
+  readonly save: boolean;
+  readonly readme: boolean;
+  /** Nothing but README is asked for. */
+  readonly onlyReadme: boolean;
   /** All of them, for suites. */
   readonly values: FlagValues;
 }
 
 /** Reads the command line; throws an Error that says what is wrong with it. */
 export function readFlags(args: readonly string[], all: readonly Suite[]): Flags {
+  if (args.includes('--help')) throw new Error('Measures cdpmux beside what could stand in its place.');
   const { values } = parseArgs({ args: [...args], options: optionsOf(flagsOf(all)) });
   const kind = (['auto', 'shell', 'chrome'] as const).find((one) => one === values['kind']);
   if (kind === undefined) throw new Error(`--kind ${String(values['kind'])}: one of auto, shell, chrome`);
@@ -38,9 +56,17 @@ export function readFlags(args: readonly string[], all: readonly Suite[]): Flags
     kind,
     chrome: text('chrome'),
     json: text('json'),
-    cpuProf: text('cpu-prof'),
+    compare: text('compare'),
+    cpuProf: values['profile'] === true ? join(projectRoot, 'bench/results/profile') : text('cpu-prof'),
+    save: values['save'] === true,
+    readme: values['readme'] === true,
+    onlyReadme: values['readme'] === true && values['save'] !== true && !args.some(isSuite),
     values,
   };
+}
+
+function isSuite(arg: string): boolean {
+  return arg.startsWith('--suite');
 }
 
 /** The help: all flags and all suites. */

@@ -11,6 +11,7 @@ import { until } from './until.js';
 /** An HAProxy that passes bytes on: what a proxy in between costs at the least. */
 export interface RunningHaproxy {
   readonly wsUrl: string;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -53,7 +54,7 @@ listen cdp
     throw error;
   }
   url.port = String(port);
-  return { wsUrl: url.href, close };
+  return { wsUrl: url.href, pid: child.pid ?? -1, close };
 }
 
 async function freePort(): Promise<number> {

@@ -17,7 +17,7 @@ export async function startLink(chromeUrl: string, options: LinkOptions): Promis
     child.kill();
     await exited;
   };
-  return { wsUrl: url.href, close };
+  return { wsUrl: url.href, pid: child.pid ?? -1, close };
 }
 
 function relay(host: string, port: number, options: LinkOptions): void {

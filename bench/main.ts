@@ -1,41 +1,62 @@
-import { writeFile } from 'node:fs/promises';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
 
 import { findChrome } from '../src/chrome/executable.js';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import { ownVersion } from '../proxy/version.js';
 import { Closers } from './closers.js';
+import { compare, comparison } from './compare.js';
 import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { readFlags, usage, type Flags } from './flags.js';
+import { explainProfiles } from './profile.js';
 import { RawClient } from './raw-client.js';
 import { suites } from './registry.js';
+import { conditions, machineOf, type Report } from './report.js';
+import { readReport, saveReport, writeReadme } from './results.js';
 import { SuiteRun } from './suite.js';
 
 async function run(flags: Flags, closers: Closers): Promise<void> {
+  if (flags.onlyReadme) return writeReadme();
+  const before = flags.compare === undefined ? undefined : await readReport(flags.compare);
   const { kind, chrome } = flags;
   const executable = await findChrome({ chrome, kind, env: process.env, tmpDir: tmpdir() });
-  const product = await versionOf(executable, closers);
-  const where = `${executable.kind === 'shell' ? 'headless shell' : 'full Chrome'} ${product.replace(/^.*\//, '')}`;
-  const machine = `Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${(loadavg()[0] ?? 0).toFixed(1)}`;
-  console.log(`cdpmux against a direct Chrome, in turns, on ${where} (${executable.path}), ${machine}\n`);
+  const version = await versionOf(executable, closers);
+  const load = loadavg()[0] ?? 0;
   const figures: Figure[] = [];
   const extras: Record<string, unknown> = {};
+  const reportNow = (): Report => ({
+    date: new Date().toISOString(),
+    cdpmux: ownVersion(),
+    kind: executable.kind,
+    version,
+    machine: machineOf([load, loadavg()[0] ?? 0]),
+    figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
+    ...extras,
+  });
+  console.log(`${conditions(reportNow())} (${executable.path})\n`);
+  if (flags.cpuProf !== undefined) await mkdir(flags.cpuProf, { recursive: true });
   for (const suite of flags.suites) {
     const own = new Closers();
     const closeOwn = closers.add(() => own.run());
     const one = new SuiteRun(executable, own, flags.values, flags.cpuProf);
-    figures.push(...(await suite.run(one)));
+    const measured = await suite.run(one);
+    figures.push(...measured);
     Object.assign(extras, one.extras);
     await closeOwn();
+    if (measured.length > 0) console.log(`${table(measured)}\n`);
   }
-  if (figures.length > 0) console.log(`${table(figures)}\n\nAll on ${where}. ${explanation}`);
-  if (flags.json !== undefined) {
-    const results = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
-    const date = new Date().toISOString();
-    const report = { date, kind: executable.kind, version: product, machine, figures: results, ...extras };
-    await writeFile(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
-  }
+  if (figures.length > 0) console.log(explanation);
+  const report = reportNow();
+  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(report, undefined, 1)}\n`);
+  if (flags.save) console.log((await saveReport({ ...report })).join('\n'));
+  if (flags.readme) await writeReadme();
+  if (flags.cpuProf !== undefined) console.log((await explainProfiles(flags.cpuProf)).join('\n'));
+  if (!before) return;
+  const changes = compare(before, report);
+  console.log(comparison(before, report, changes));
+  if (changes.some(({ isLoss }) => isLoss)) process.exitCode = 1;
 }
 
 const explanation =

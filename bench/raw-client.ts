@@ -13,6 +13,8 @@ export class RawClient {
   readonly ended: Promise<number>;
   /** Filled by `send`, emptied by the reply. */
   readonly #awaited = new Map<number, OnReply>();
+  /** Told of what is no reply. */
+  onEvent: ((message: Buffer) => void) | undefined;
   #lastId = 0;
   #failed: ((error: Error) => void) | undefined;
 
@@ -66,7 +68,7 @@ export class RawClient {
       message.length > LARGE
         ? this.#awaited.keys().next().value
         : (JSON.parse(message.toString('latin1')) as { id?: number }).id;
-    if (id === undefined) return;
+    if (id === undefined) return this.onEvent?.(message);
     const onReply = this.#awaited.get(id);
     this.#awaited.delete(id);
     onReply?.(message);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** A relay of bytes in a Node process of its own: what being written for Node costs at the least. */
 export interface RunningRelay {
   readonly wsUrl: string;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -21,7 +22,7 @@ export async function startRelay(chromeUrl: string): Promise<RunningRelay> {
     child.kill();
     await exited;
   };
-  return { wsUrl: url.href, close };
+  return { wsUrl: url.href, pid: child.pid ?? -1, close };
 }
 
 function relay(host: string, port: number): void {

@@ -60,6 +60,11 @@ export class SuiteRun {
     return values;
   }
 
+  /** The value of a flag; undefined where it is not given. */
+  text(flag: string): string | undefined {
+    return String(this.#flags[flag] ?? '') || undefined;
+  }
+
   /** Whether a switch is set. */
   isSet(flag: string): boolean {
     return this.#flags[flag] === true;

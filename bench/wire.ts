@@ -1,7 +1,8 @@
 import type { Histogram } from 'hdr-histogram-js';
 
-import { durations, median, percentile, ratios, record } from './figures.js';
+import { durations, median, percentile, ratios, record, singleRatio } from './figures.js';
 import type { Figure, Series, Target } from './figures.js';
+import { cpuSeconds, peakMemory } from './process-cost.js';
 import { RawClient } from './raw-client.js';
 
 /** A page and the socket over which it is reached. */
@@ -13,6 +14,10 @@ interface Side {
   readonly p99: number[];
   readonly throughput: number[];
   readonly large: number[];
+  /** Of the process in between; undefined where there is none, or nobody asked. */
+  readonly pid: number | undefined;
+  /** What it did and used while 64 were on their way. */
+  readonly work: { commands: number; cpu: number };
 }
 
 const DEPTH = 64;
@@ -24,12 +29,23 @@ const SLICE = 60;
 /** Slices for each large result, which takes as long as several of them. */
 const SLICES = 3;
 
+/** Something else in front of the direct Chrome. */
+export interface Control {
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number;
+  /** What cdpmux is to reach beside it: the ratio of latency one at a time, and that of CPU time. */
+  readonly reach?: { readonly p50?: number; readonly cpu?: number };
+}
+
 /** What the wire suite is given. */
 export interface WireOptions {
   readonly directUrl: string;
   readonly cdpmuxUrl: string;
   /** What else stands in front of the direct Chrome, by name, as controls: they pass bytes on and know no CDP. */
-  readonly controls?: readonly { readonly name: string; readonly url: string }[];
+  readonly controls?: readonly Control[];
+  /** cdpmux's process, where its costs are to be measured. */
+  readonly cdpmuxPid?: number;
   readonly seconds: number;
 }
 
@@ -38,9 +54,8 @@ export async function wire(options: WireOptions): Promise<Figure[]> {
   const sides: Side[] = [];
   try {
     const controls = options.controls ?? [];
-    for (const url of [options.directUrl, options.cdpmuxUrl, ...controls.map(({ url }) => url)]) {
-      sides.push(await open(url));
-    }
+    sides.push(await open(options.directUrl), await open(options.cdpmuxUrl, options.cdpmuxPid));
+    for (const { url, pid } of controls) sides.push(await open(url, pid));
     const [direct, cdpmux, ...others] = sides;
     if (!direct || !cdpmux) throw new Error('two sides are needed');
     for (const side of sides) await warmUp(side);
@@ -57,13 +72,14 @@ export async function wire(options: WireOptions): Promise<Figure[]> {
     return [
       ...compare(direct, cdpmux),
       ...others.flatMap((other, index) => compare(direct, other, controls[index]?.name)),
+      ...(await Promise.all(others.map((other, index) => beside(cdpmux, other, controls[index]!)))).flat(),
     ];
   } finally {
     for (const { client } of sides) client.close();
   }
 }
 
-async function open(url: string): Promise<Side> {
+async function open(url: string, pid?: number): Promise<Side> {
   const client = await RawClient.connect(url);
   const { targetId } = await client.request<{ targetId: string }>('Target.createTarget', {
     url: 'about:blank',
@@ -72,7 +88,17 @@ async function open(url: string): Promise<Side> {
     targetId,
     flatten: true,
   });
-  return { client, sessionId, latency: durations(), p50: [], p99: [], throughput: [], large: [] };
+  return {
+    client,
+    sessionId,
+    latency: durations(),
+    p50: [],
+    p99: [],
+    throughput: [],
+    large: [],
+    pid,
+    work: { commands: 0, cpu: 0 },
+  };
 }
 
 async function warmUp(side: Side): Promise<void> {
@@ -100,11 +126,17 @@ async function latency(side: Side): Promise<void> {
 }
 
 async function throughput(side: Side): Promise<void> {
-  side.throughput.push(await pump(side, SLICE));
+  const { pid, work } = side;
+  const before = pid === undefined ? 0 : await cpuSeconds(pid);
+  const { commands, perSecond } = await pump(side, SLICE);
+  side.throughput.push(perSecond);
+  if (pid === undefined) return;
+  work.cpu += (await cpuSeconds(pid)) - before;
+  work.commands += commands;
 }
 
 /** Keeps 64 commands on their way for that long; gives the commands per second until the last reply. */
-function pump({ client, sessionId }: Side, ms: number): Promise<number> {
+function pump({ client, sessionId }: Side, ms: number): Promise<{ commands: number; perSecond: number }> {
   return client.wait((done) => {
     const start = performance.now();
     let sent = 0;
@@ -117,7 +149,7 @@ function pump({ client, sessionId }: Side, ms: number): Promise<number> {
       answered++;
       const elapsed = performance.now() - start;
       if (elapsed < ms) send();
-      else if (answered === sent) done((answered / elapsed) * 1000);
+      else if (answered === sent) done({ commands: answered, perSecond: (answered / elapsed) * 1000 });
     };
     for (let i = 0; i < DEPTH; i++) send();
   });
@@ -167,4 +199,39 @@ function compare(direct: Side, other: Side, control?: string): Figure[] {
     speeds('throughput, 64 at a time', 'commands/s', 'throughput', 0.95),
     speeds('result of 10 MB', 'MB/s', 'large', 1),
   ];
+}
+
+/** cdpmux beside a control: latency, throughput, and what each process took. */
+async function beside(cdpmux: Side, other: Side, { name, reach }: Control): Promise<Figure[]> {
+  const figure = (
+    what: string,
+    unit: string,
+    values: readonly [other: number, cdpmux: number],
+    ratio: Figure['ratio'],
+    most?: number,
+  ): Figure => ({
+    suite: 'wire',
+    name: `${what}; direct: ${name}`,
+    unit,
+    direct: values[0],
+    cdpmux: values[1],
+    ratio,
+    ...(most !== undefined && { target: { of: 'ratio', relation: '<=', value: most } }),
+  });
+  const p50s = [percentile(other.latency, 50) * 1000, percentile(cdpmux.latency, 50) * 1000] as const;
+  const speeds = [median(other.throughput), median(cdpmux.throughput)] as const;
+  const figures = [
+    figure('p50, one at a time', 'µs', p50s, ratios(cdpmux.p50, other.p50), reach?.p50),
+    figure('throughput, 64 at a time', 'commands/s', speeds, ratios(cdpmux.throughput, other.throughput)),
+  ];
+  if (cdpmux.pid === undefined || other.pid === undefined) return figures;
+  const costs = [other, cdpmux].map(({ work }) => (work.cpu / work.commands) * 1e6);
+  const peaks = [await peakMemory(other.pid), await peakMemory(cdpmux.pid)];
+  for (const [what, unit, [one = NaN, own = NaN], most] of [
+    ['CPU time of the process for 1000 commands, 64 at a time', 'ms', costs, reach?.cpu],
+    ['most resident memory of the process', 'MB', peaks, undefined],
+  ] as const) {
+    figures.push(figure(what, unit, [one, own], singleRatio(own / one), most));
+  }
+  return figures;
 }

@@ -22,6 +22,8 @@ class Wire implements Transport {
     return 0;
   }
 
+  hurry(): void {}
+
   commit(): void {
     this.sent.push(
       JSON.parse(this.buffer.toString('utf8', 0, this.#length)) as { id: number; method: string },

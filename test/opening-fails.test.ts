@@ -33,7 +33,7 @@ describe('a virtual browser that does not come about', () => {
   }, 60_000);
 
   it('counts for nobody, where its way out could not be opened', async () => {
-    const { browsers, pools, connections, stock, queue, limits, policy } = loadConfig({});
+    const { browsers, pools, connections, stock, batch, queue, limits, policy } = loadConfig({});
     const { allowedSchemes, files } = policy;
     const mux = new Mux({
       version: '0',
@@ -43,6 +43,7 @@ describe('a virtual browser that does not come about', () => {
       pools,
       connections,
       stock,
+      batch,
       queue,
       limits,
       outgoing: { allowedSchemes, directories: files.allow, limits: limits.files },

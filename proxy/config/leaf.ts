@@ -64,6 +64,12 @@ export function duration(min: number, max: number, words: string) {
   return leaf(schema, `${words}; ms, or text such as 500ms, 30s, 5m, 1h`);
 }
 
+/** The same, or `none`. */
+export function durationOrNone(min: number, max: number, words: string) {
+  const { allowed } = duration(min, max, words).meta() as unknown as Allowed;
+  return leaf(z.union([z.literal('none'), duration(min, max, words)]), `none, or ${allowed}`);
+}
+
 const SIZES: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
 function parseSize(value: string | number): number {

@@ -8,6 +8,7 @@ import {
   directories,
   directory,
   duration,
+  durationOrNone,
   flag,
   host,
   hostNames,
@@ -77,6 +78,11 @@ export const configSchema = z.strictObject({
     max: integer(0, 100).default(4),
     memoryMb: integer(0, 1_000_000).default(256),
     maxAge: duration(1_000, DAY, '1s to 24h').default(10 * 60 * 1000),
+  }),
+  batch: z.strictObject({
+    enabled: flag().default(true),
+    maxSize: integer(1, 100).default(10),
+    window: durationOrNone(1, 10_000, '1ms to 10s').default('none'),
   }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),

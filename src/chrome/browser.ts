@@ -5,9 +5,17 @@ import { PipeTransport } from './pipe-transport.js';
 import { ChromeProcess, type LaunchOptions } from './process.js';
 import type { Transport } from './transport.js';
 import { WebSocketTransport } from './websocket-transport.js';
+import { adaptiveBatching, type Batching } from './write-batch.js';
 
 /** Longest time from start to the first answer, ms: a cold disk and a busy machine included. */
 const ANSWER_DEADLINE = 30_000;
+
+/** Where one comes from, and how it is written to. */
+interface Origin {
+  readonly process?: ChromeProcess;
+  readonly url?: string;
+  readonly batching: Batching;
+}
 
 /** One real Chrome, launched or remote, with the connection by which it was reached first. */
 export class ChromeBrowser {
@@ -16,23 +24,30 @@ export class ChromeBrowser {
   /** The `ws(s)://` URL of a remote one, which names that very Chrome; undefined for a launched one. */
   readonly url: string | undefined;
   readonly #process: ChromeProcess | undefined;
+  readonly #batching: Batching;
 
   private constructor(
     connection: Connection,
     version: Protocol.Browser.GetVersionResponse,
-    { process, url }: { process?: ChromeProcess; url?: string },
+    { process, url, batching }: Origin,
   ) {
     this.connection = connection;
     this.version = version;
     this.#process = process;
     this.url = url;
+    this.#batching = batching;
   }
 
   /** Starts a Chrome and waits for its first answer; `onLost` comes once, when the connection ends for any reason. */
-  static async launch(options: LaunchOptions, onLost: (reason: string) => void): Promise<ChromeBrowser> {
+  static async launch(
+    options: LaunchOptions,
+    onLost: (reason: string) => void,
+    batching: Batching = adaptiveBatching(),
+  ): Promise<ChromeBrowser> {
     const process = await ChromeProcess.launch(options);
     try {
-      return await ChromeBrowser.#open(new PipeTransport(process.input, process.output), { process }, onLost);
+      const transport = new PipeTransport(process.input, process.output, batching);
+      return await ChromeBrowser.#open(transport, { process, batching }, onLost);
     } catch (cause) {
       await process.destroy();
       const said = process.stderrTail().trim();
@@ -42,22 +57,27 @@ export class ChromeBrowser {
   }
 
   /** Connects to a Chrome that runs elsewhere: `ws(s)://…` directly, `http(s)://…` by its `/json/version`. */
-  static async connect(endpoint: string, onLost: (reason: string) => void): Promise<ChromeBrowser> {
+  static async connect(
+    endpoint: string,
+    onLost: (reason: string) => void,
+    batching: Batching = adaptiveBatching(),
+  ): Promise<ChromeBrowser> {
     const url = endpoint.startsWith('http') ? await discover(endpoint) : endpoint;
-    return ChromeBrowser.#open(await WebSocketTransport.connect(url, ANSWER_DEADLINE), { url }, onLost);
+    const transport = await WebSocketTransport.connect(url, ANSWER_DEADLINE, batching);
+    return ChromeBrowser.#open(transport, { url, batching }, onLost);
   }
 
   /** Opens one more connection to a remote Chrome; rejects with LAUNCH_FAILED when it is not there any more. */
   async connectAgain(onLost: (reason: string) => void): Promise<Connection> {
     if (this.url === undefined)
       throw new CdpmuxError('LAUNCH_FAILED', 'A launched Chrome has its pipe only.');
-    const transport = await WebSocketTransport.connect(this.url, ANSWER_DEADLINE);
+    const transport = await WebSocketTransport.connect(this.url, ANSWER_DEADLINE, this.#batching);
     return new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });
   }
 
   static async #open(
     transport: Transport,
-    origin: { process?: ChromeProcess; url?: string },
+    origin: Origin,
     onLost: (reason: string) => void,
   ): Promise<ChromeBrowser> {
     const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: onLost });

@@ -100,6 +100,8 @@ export class Connection implements Upstream {
     sentFor?: FaultSink,
   ): void {
     this.forwardRewritten(method, params, new OwnCommand(sessionId, reply as OwnReply | undefined, sentFor));
+    // a window is for clients' commands: a launch or a new page takes several of these, one after the other
+    this.#transport.hurry();
   }
 
   request<M extends Method>(method: M, params: Params<M>, sessionId: string): Promise<Result<M>> {

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport, TransportHandlers } from './transport.js';
+import { adaptiveBatching, WriteBatch, type Batching, type Line } from './write-batch.js';
 
 const ARENA = 64 * 1024;
 /** A frame larger than this gets memory of its own, so that one large frame does not waste an arena. */
@@ -9,7 +10,7 @@ const LARGE = 16 * 1024;
  * Chrome's `--remote-debugging-pipe`: frames end with a byte 0, on file descriptors 3 and 4. A frame that holds a
  * byte 0 must never come here: it would be two.
  */
-export class PipeTransport implements Transport {
+export class PipeTransport implements Transport, Line {
   buffer = Buffer.allocUnsafeSlow(ARENA);
   readonly #input: Writable;
   readonly #output: Readable;
@@ -18,14 +19,16 @@ export class PipeTransport implements Transport {
   #start = 0;
   #end = 0;
   #reserved = 0;
-  #state: 'open' | 'flushing' | 'closed' = 'open';
+  readonly #batch: WriteBatch;
+  #state: 'open' | 'closed' = 'open';
   /** Pieces of a frame whose end has not come yet. */
   #pieces: Buffer[] = [];
   #handlers: TransportHandlers | undefined;
 
-  constructor(input: Writable, output: Readable) {
+  constructor(input: Writable, output: Readable, batching: Batching = adaptiveBatching()) {
     this.#input = input;
     this.#output = output;
+    this.#batch = new WriteBatch(this, batching);
   }
 
   get backlog(): number {
@@ -35,7 +38,7 @@ export class PipeTransport implements Transport {
   reserve(length: number): number {
     const needed = length + 1;
     if (this.#end + needed > this.buffer.length) {
-      this.#flush();
+      this.#batch.flush('size');
       this.buffer = Buffer.allocUnsafeSlow(needed > LARGE ? needed : ARENA);
       this.#start = 0;
       this.#end = 0;
@@ -47,9 +50,11 @@ export class PipeTransport implements Transport {
   commit(): void {
     this.#end += this.#reserved;
     this.buffer[this.#end - 1] = 0;
-    if (this.#state !== 'open') return;
-    this.#state = 'flushing';
-    process.nextTick(flushLater, this);
+    if (this.#state === 'open') this.#batch.add();
+  }
+
+  hurry(): void {
+    this.#batch.hurry();
   }
 
   onceDrained(listener: () => void): void {
@@ -67,23 +72,26 @@ export class PipeTransport implements Transport {
   }
 
   close(): void {
-    this.#flush();
+    this.#batch.flush('turn');
     this.#input.end();
     this.#output.destroy();
   }
 
-  /** Only for the tick that `commit` asked for. */
-  flush(): void {
-    if (this.#state !== 'flushing') return;
-    this.#state = 'open';
-    this.#flush();
+  /** Whether an earlier write is still going out. */
+  get busy(): boolean {
+    return this.#input.writableLength > 0;
   }
 
-  #flush(): void {
-    if (this.#start === this.#end) return;
-    this.#input.write(this.buffer.subarray(this.#start, this.#end));
+  /** Only for the batch. */
+  writeOut(): void {
+    this.#input.write(this.buffer.subarray(this.#start, this.#end), this.#onWritten);
     this.#start = this.#end;
   }
+
+  /** One for all writes. */
+  readonly #onWritten = (): void => {
+    if (this.#input.writableLength === 0) this.#batch.lineIdle();
+  };
 
   #onData = (chunk: Buffer): void => {
     this.received += chunk.length;
@@ -120,12 +128,9 @@ export class PipeTransport implements Transport {
     this.#output.off('end', this.#onEnd);
     this.#output.off('close', this.#onEnd);
     this.#pieces = [];
+    this.#batch.drop();
     this.#input.destroy();
     this.#output.destroy();
     this.#handlers?.onClose(reason);
   }
-}
-
-function flushLater(transport: PipeTransport): void {
-  transport.flush();
 }

@@ -1,6 +1,6 @@
 /**
  * One way to a browser. Frames are built in place: `reserve` room, write into `buffer` from the offset it gave,
- * `commit`. What is committed in one turn of the event loop leaves in one write.
+ * `commit`. What is committed may wait for others to leave in one write: see `WriteBatch`.
  */
 export interface Transport {
   /** Where the reserved room is; valid between `reserve` and `commit`. */
@@ -9,6 +9,8 @@ export interface Transport {
   reserve(length: number): number;
   /** The frame in the reserved room is complete. */
   commit(): void;
+  /** What is committed need not wait for others, where a window has it wait. */
+  hurry(): void;
   /** Bytes handed over and not yet written. */
   readonly backlog: number;
   /** Bytes read since it was opened. */

@@ -2,27 +2,37 @@ import { WebSocket, type ClientOptions } from 'ws';
 import type { Socket } from 'node:net';
 import { CdpmuxError } from '../errors.js';
 import type { Transport, TransportHandlers } from './transport.js';
+import { adaptiveBatching, WriteBatch, type Batching, type Line } from './write-batch.js';
 
 /** Chrome never sends more than this in one message: over 256 MiB waiting to be read it drops answers. */
 const MAX_MESSAGE = 256 * 1024 * 1024;
 /** How long the other side may take to answer a close, ms; then the socket is dropped. */
 const CLOSE_TIMEOUT = 2_000;
+const AS_TEXT = { binary: false };
 
 /** A remote Chrome's WebSocket. Never stops reading: Chrome drops answers that wait too long. */
-export class WebSocketTransport implements Transport {
+export class WebSocketTransport implements Transport, Line {
   buffer = Buffer.alloc(0);
   readonly #socket: WebSocket;
   readonly #stream: Socket;
-  #state: 'open' | 'corked' | 'closed' = 'open';
+  readonly #batch: WriteBatch;
+  #state: 'open' | 'closed' = 'open';
+  /** Whether an earlier write was going out when the open batch began. */
+  #busy = false;
   #handlers: TransportHandlers | undefined;
 
-  private constructor(socket: WebSocket, stream: Socket) {
+  private constructor(socket: WebSocket, stream: Socket, batching: Batching) {
     this.#socket = socket;
     this.#stream = stream;
+    this.#batch = new WriteBatch(this, batching);
   }
 
   /** Connects to a `ws://…/devtools/browser/<id>` URL; rejects with `LAUNCH_FAILED` after `timeout` ms. */
-  static connect(url: string, timeout: number): Promise<WebSocketTransport> {
+  static connect(
+    url: string,
+    timeout: number,
+    batching: Batching = adaptiveBatching(),
+  ): Promise<WebSocketTransport> {
     return new Promise((resolve, reject) => {
       // The types don't know `closeTimeout` yet.
       const options: ClientOptions & { closeTimeout: number } = {
@@ -39,7 +49,7 @@ export class WebSocketTransport implements Transport {
         reject(new CdpmuxError('LAUNCH_FAILED', `No connection to ${url}: ${cause.message}`, { cause })),
       );
       socket.once('open', () => {
-        if (stream) resolve(new WebSocketTransport(socket, stream));
+        if (stream) resolve(new WebSocketTransport(socket, stream, batching));
       });
     });
   }
@@ -59,12 +69,17 @@ export class WebSocketTransport implements Transport {
 
   commit(): void {
     if (this.#state === 'closed') return;
-    if (this.#state === 'open') {
-      this.#state = 'corked';
+    if (this.#batch.isEmpty) {
+      this.#busy = this.#stream.writableLength > 0;
+      // While a batch is open its frames wait in the stream.
       this.#stream.cork();
-      process.nextTick(flushLater, this);
     }
-    this.#socket.send(this.buffer, { binary: false });
+    this.#socket.send(this.buffer, AS_TEXT, this.#onWritten);
+    this.#batch.add();
+  }
+
+  hurry(): void {
+    this.#batch.hurry();
   }
 
   onceDrained(listener: () => void): void {
@@ -80,15 +95,24 @@ export class WebSocketTransport implements Transport {
   }
 
   close(): void {
+    this.#batch.flush('turn');
     this.#socket.close();
   }
 
-  /** Only for the tick that `commit` asked for. */
-  flush(): void {
-    if (this.#state !== 'corked') return;
-    this.#state = 'open';
+  /** Whether an earlier write is still going out. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Only for the batch. */
+  writeOut(): void {
     this.#stream.uncork();
   }
+
+  /** One for all frames. */
+  readonly #onWritten = (): void => {
+    this.#batch.lineIdle();
+  };
 
   #onMessage = (data: unknown): void => {
     this.#handlers?.onFrame(data as Buffer);
@@ -105,12 +129,9 @@ export class WebSocketTransport implements Transport {
   #finish(reason: string): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#batch.drop();
     this.#socket.off('message', this.#onMessage);
     this.#socket.terminate();
     this.#handlers?.onClose(reason);
   }
-}
-
-function flushLater(transport: WebSocketTransport): void {
-  transport.flush();
 }

@@ -1,5 +1,6 @@
 import { needsNoSandbox } from '../chrome/container.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
+import type { BatchSettings } from '../chrome/write-batch.js';
 import { findChrome } from '../chrome/executable.js';
 import { CdpmuxError } from '../errors.js';
 import type { Factory, PoolOptions } from '../pool/options.js';
@@ -36,6 +37,7 @@ export interface BrowserPoolOptions {
   readonly counts: ConnectionCounts;
   readonly connections: () => ConnectionSettings;
   readonly stock: StockCommon;
+  readonly batch: () => BatchSettings;
 }
 
 /** One pool of real Chromes: launched ones of one kind, and remote ones. */
@@ -125,9 +127,17 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
 
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
-    const { counts, connections, mux } = this.#options;
+    const { counts, connections, batch, mux } = this.#options;
     const stock = { ...this.#options.stock, serves: () => this.#isReady(id) };
-    const options = { id, exclusive: whole !== undefined, counts, connections, stock, onFault: mux.onFault };
+    const options = {
+      id,
+      exclusive: whole !== undefined,
+      counts,
+      connections,
+      batch,
+      stock,
+      onFault: mux.onFault,
+    };
     return serveBrowser(source, options, (served, reason) => this.#pool.lost(served, reason));
   }
 

@@ -1,4 +1,5 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
+import type { BatchSettings } from '../chrome/write-batch.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
 import type { PerSecond } from './rate-limit.js';
@@ -63,6 +64,7 @@ export interface MuxOptions {
   readonly connections: ConnectionSettings;
   /** What is kept ready in each browser. */
   readonly stock: StockSettings;
+  readonly batch: BatchSettings;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
@@ -88,5 +90,5 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'stock' | 'outgoing'>
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'stock' | 'batch' | 'outgoing'>
 >;

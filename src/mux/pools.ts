@@ -1,3 +1,4 @@
+import type { BatchSettings } from '../chrome/write-batch.js';
 import { CdpmuxError } from '../errors.js';
 import type { Slot } from '../pool/slot.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
@@ -17,6 +18,7 @@ export class Pools {
   readonly #pools: ReadonlyMap<string, BrowserPool>;
   #connections: ConnectionSettings;
   #stock: StockSettings;
+  #batch: BatchSettings;
 
   constructor(
     options: MuxOptions,
@@ -26,7 +28,9 @@ export class Pools {
     this.#connections = options.connections;
     this.#stock = options.stock;
     const stock = { settings: (): StockSettings => this.#stock, counts: stockCounts };
+    this.#batch = options.batch;
     const connections = (): ConnectionSettings => this.#connections;
+    const batch = (): BatchSettings => this.#batch;
     let last = 0;
     const nextId = (): string => `b${++last}`;
     const { chrome, browsers, pools } = options;
@@ -37,7 +41,17 @@ export class Pools {
     this.#pools = new Map(
       [...settings].map(([name, one]) => [
         name,
-        new BrowserPool({ name, settings: one, mux: options, feed, nextId, counts, connections, stock }),
+        new BrowserPool({
+          name,
+          settings: one,
+          mux: options,
+          feed,
+          nextId,
+          counts,
+          connections,
+          batch,
+          stock,
+        }),
       ]),
     );
   }
@@ -133,9 +147,10 @@ export class Pools {
   }
 
   /** Named pools that are new or gone need a restart. */
-  reconfigure({ chrome, browsers, pools, queue, connections, stock }: MuxOptions): void {
+  reconfigure({ chrome, browsers, pools, queue, connections, batch, stock }: MuxOptions): void {
     this.#connections = connections;
     this.#stock = stock;
+    this.#batch = batch;
     for (const pool of this.all) {
       const settings =
         pool.name === '' ? { ...(chrome !== undefined && { chrome }), browsers } : pools[pool.name];

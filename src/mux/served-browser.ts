@@ -1,6 +1,7 @@
 import { ChromeBrowser } from '../chrome/browser.js';
 import type { Connection } from '../chrome/connection.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
+import type { BatchSettings } from '../chrome/write-batch.js';
 import type { LaunchOptions } from '../chrome/process.js';
 import { CdpmuxError } from '../errors.js';
 import type { ConnectionCounts } from '../telemetry/connection-counts.js';
@@ -30,6 +31,8 @@ export interface ServeOptions {
   readonly exclusive: boolean;
   /** Of a remote one's connections, as they are now; a launched Chrome has its pipe only. */
   readonly connections: () => ConnectionSettings;
+  /** How commands to it are gathered into writes, as it is now. */
+  readonly batch: () => BatchSettings;
   readonly counts: ConnectionCounts;
   readonly stock: StockKeeper;
   /** Told of errors of cdpmux's own with messages of this Chrome's. */
@@ -116,18 +119,19 @@ export class ServedBrowser {
  */
 export async function serveBrowser(
   source: BrowserSource,
-  { id, exclusive, connections, counts, stock, onFault }: ServeOptions,
+  { id, exclusive, connections, batch, counts, stock, onFault }: ServeOptions,
   onLost: (served: ServedBrowser, reason: string) => void,
 ): Promise<ServedBrowser> {
   let chrome: ChromeBrowser | undefined;
   let served: ServedBrowser | undefined;
   const tracing = new TraceLock();
+  const batching = { settings: batch, counts: counts.writes };
   const connect = async (onClose: (reason: string) => void): Promise<Connection> => {
     if (chrome) return chrome.connectAgain(onClose);
     chrome =
       source.kind === 'launch'
-        ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose)
-        : await ChromeBrowser.connect(source.url, onClose);
+        ? await ChromeBrowser.launch({ ...source.options, executable: source.executable }, onClose, batching)
+        : await ChromeBrowser.connect(source.url, onClose, batching);
     return chrome.connection;
   };
   const startHost = (connection: Connection): Promise<VirtualHost> => {

@@ -1,8 +1,12 @@
+import { WriteCounts } from './write-counts.js';
+
 /** How a connection to a browser ended: by cdpmux, or not. */
 export type ConnectionEnd = 'closed' | 'lost';
 
 /** What became of connections to browsers since start, and of the clients that came over them. */
 export class ConnectionCounts {
+  /** Counted by the transports themselves. */
+  readonly writes = new WriteCounts();
   #opened = 0;
   readonly #ended: Record<ConnectionEnd, number> = { closed: 0, lost: 0 };
   #clients = 0;

@@ -5,6 +5,7 @@ import { processMetrics } from './process-metrics.js';
 import { StockCounts } from './stock-counts.js';
 import { StockMetrics } from './stock-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
+import { WriteMetrics } from './write-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
 export interface MetricsSnapshot {
@@ -63,9 +64,11 @@ export class Metrics {
     });
     this.#registerTotals();
     this.#registerGauges();
+    const writes = new WriteMetrics(this.#registry, this.connections.writes);
     this.#writers.push(({ pool }) => this.#pool.write(pool));
     const stock = new StockMetrics(this.#registry);
     this.#writers.push(({ pool }) => stock.write(pool.browsers, this.stock));
+    this.#writers.push(() => writes.write());
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

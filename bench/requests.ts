@@ -1,0 +1,143 @@
+import puppeteer, { type Browser } from 'puppeteer-core';
+import { Cluster } from 'puppeteer-cluster';
+
+import { needsNoSandbox } from '../src/chrome/container.js';
+import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import { RawClient } from './raw-client.js';
+
+/** The title that every request must bring home. */
+export const TITLE = 'A small page';
+
+/** One way of serving a request: a page of one's own, a visit, its title. */
+export interface Way {
+  readonly name: string;
+  request(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** `puppeteer.launch` for each request. */
+export async function launchEach(executable: ChromeExecutable, url: string): Promise<Way> {
+  const options = await launchOptions(executable);
+  return {
+    name: 'a Chrome launched for each',
+    request: async () => {
+      const browser = await puppeteer.launch(options);
+      try {
+        return await visit(browser, url);
+      } finally {
+        await browser.close();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A connection to one Chrome for each request, and a context of its own in it. */
+export function connectEach(wsUrl: string, url: string): Way {
+  return {
+    name: 'one Chrome, a connection for each',
+    request: async () => {
+      const browser = await puppeteer.connect({ browserWSEndpoint: wsUrl });
+      const context = await browser.createBrowserContext();
+      try {
+        const page = await context.newPage();
+        await page.goto(url);
+        return await page.title();
+      } finally {
+        await context.close();
+        await browser.disconnect();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** puppeteer-cluster with a context for each request in one Chrome, so many at a time. */
+export async function cluster(executable: ChromeExecutable, url: string, parallel: number): Promise<Way> {
+  const made = (await Cluster.launch({
+    concurrency: Cluster.CONCURRENCY_CONTEXT,
+    maxConcurrency: parallel,
+    puppeteer,
+    puppeteerOptions: await launchOptions(executable),
+  } as unknown as Parameters<typeof Cluster.launch>[0])) as Cluster<string, string>;
+  await made.task(async ({ page }) => {
+    await page.goto(url);
+    return page.title();
+  });
+  return {
+    name: 'puppeteer-cluster',
+    request: () => made.execute(url) as Promise<string>,
+    close: () => made.close(),
+  };
+}
+
+/** A connection to cdpmux for each request. */
+export function pooled(wsUrl: string, url: string): Way {
+  return {
+    name: 'cdpmux',
+    request: async () => {
+      const browser = await puppeteer.connect({ browserWSEndpoint: `${wsUrl}?initialPage=false` });
+      try {
+        return await visit(browser, url);
+      } finally {
+        await browser.close();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The same in one `Mux.batch`. */
+export function batched(wsUrl: string, url: string): Way {
+  const page = { $ref: '1#/sessionId' };
+  const commands = [
+    { method: 'Target.createTarget', params: { url: 'about:blank' } },
+    { method: 'Target.attachToTarget', params: { targetId: { $ref: '0#/targetId' }, flatten: true } },
+    { method: 'Page.enable', sessionId: page },
+    { method: 'Page.navigate', params: { url }, sessionId: page },
+    { waitFor: { event: 'Page.loadEventFired', sessionId: page, after: 3 } },
+    { method: 'Runtime.evaluate', params: { expression: 'document.title' }, sessionId: page },
+  ];
+  return {
+    name: 'cdpmux, Mux.batch',
+    request: async () => {
+      const client = await RawClient.connect(`${wsUrl}?initialPage=false`);
+      try {
+        const { results } = await client.request<{
+          results: { result?: { result?: { value?: string } }; error?: { message: string } }[];
+        }>('Mux.batch', { commands });
+        const error = results.find((one) => one.error)?.error;
+        if (error) throw new Error(error.message);
+        return results.at(-1)?.result?.result?.value ?? '';
+      } finally {
+        client.close();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Whether that cdpmux has `Mux.batch`. */
+export async function hasBatch(url: string): Promise<boolean> {
+  const { domains } = (await (await fetch(`${url}/json/protocol`)).json()) as {
+    domains: { domain: string; commands?: { name: string }[] }[];
+  };
+  return domains.some(
+    ({ domain, commands = [] }) => domain === 'Mux' && commands.some(({ name }) => name === 'batch'),
+  );
+}
+
+async function visit(browser: Browser, url: string): Promise<string> {
+  const page = await browser.newPage();
+  await page.goto(url);
+  return page.title();
+}
+
+async function launchOptions({ path, kind, env }: ChromeExecutable) {
+  return {
+    executablePath: path,
+    headless: kind === 'shell' ? ('shell' as const) : true,
+    args: (await needsNoSandbox()) ? ['--no-sandbox'] : [],
+    env: { ...process.env, ...env },
+  };
+}

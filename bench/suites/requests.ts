@@ -1,0 +1,107 @@
+import { median, quantile, ratios, singleRatio, type Figure } from '../figures.js';
+import { batched, cluster, connectEach, hasBatch, launchEach, pooled, TITLE, type Way } from '../requests.js';
+import { openSite } from '../site.js';
+import type { Suite } from '../suite.js';
+
+/** Requests at a time where throughput is measured. */
+const PARALLEL = 20;
+/** Rounds of throughput. */
+const THROUGHPUT_ROUNDS = 5;
+
+/** A request that needs a page: a Chrome for each, a connection for each, pooled, pooled and batched. */
+export const requestsSuite: Suite = {
+  name: 'requests',
+  measures:
+    "goto + title on a page of one's own: a Chrome for each, one Chrome, puppeteer-cluster, cdpmux, Mux.batch",
+  async run(run) {
+    const site = await openSite();
+    run.closers.add(() => site.close());
+    const [direct, cdpmux] = [await run.direct(), await run.cdpmux()];
+    const { executable } = run;
+    const launched = await launchEach(executable, site.url);
+    const ours = pooled(cdpmux.wsUrl, site.url);
+    const others = [
+      connectEach(direct.wsUrl, site.url),
+      await cluster(executable, site.url, PARALLEL),
+      ...((await hasBatch(cdpmux.url)) ? [batched(cdpmux.wsUrl, site.url)] : []),
+    ];
+    const ways = [launched, ours, ...others];
+    for (const way of ways) run.closers.add(() => way.close());
+    const times = await latencies(ways, run.number('rounds'));
+    const rates = await throughputs(ways, Math.min(THROUGHPUT_ROUNDS, run.number('rounds')));
+    const most = executable.kind === 'shell' ? 0.2 : 0.25;
+    return ways
+      .filter((way) => way !== launched)
+      .flatMap((way) => {
+        const isOurs = way.name.startsWith('cdpmux');
+        return [
+          ...latencyFigures(way.name, times.get(launched)!, times.get(way)!, isOurs ? most : undefined),
+          throughputFigure(way.name, rates.get(launched)!, rates.get(way)!, isOurs),
+        ];
+      });
+  },
+};
+
+async function latencies(ways: readonly Way[], rounds: number): Promise<Map<Way, number[]>> {
+  const times = new Map(ways.map((way) => [way, [] as number[]]));
+  // the first two of each are not counted
+  for (let round = -2; round < rounds; round++) {
+    // whoever comes first meets what the round before left behind
+    for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+      const start = performance.now();
+      await serve(way);
+      if (round >= 0) times.get(way)!.push(performance.now() - start);
+    }
+  }
+  return times;
+}
+
+async function throughputs(ways: readonly Way[], rounds: number): Promise<Map<Way, number[]>> {
+  const rates = new Map(ways.map((way) => [way, [] as number[]]));
+  for (let round = 0; round < rounds; round++) {
+    for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+      const start = performance.now();
+      await Promise.all(Array.from({ length: PARALLEL }, () => serve(way)));
+      rates.get(way)!.push((PARALLEL * 1_000) / (performance.now() - start));
+    }
+  }
+  return rates;
+}
+
+async function serve(way: Way): Promise<void> {
+  const title = await way.request();
+  if (title !== TITLE) throw new Error(`${way.name} brought ${JSON.stringify(title)} for a title`);
+}
+
+function latencyFigures(name: string, before: number[], after: number[], most?: number): Figure[] {
+  const mean = (values: number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const figure = (what: string, of: (values: number[]) => number): Figure => ({
+    suite: 'requests',
+    name: `${name}: ${what}; direct: a Chrome launched for each`,
+    unit: 'ms',
+    direct: of(before),
+    cdpmux: of(after),
+    ratio: singleRatio(of(after) / of(before)),
+    ...(most !== undefined && { target: { of: 'ratio', relation: '<=', value: most } }),
+    series: { direct: before, cdpmux: after },
+  });
+  return [
+    { ...figure('p50', median), ratio: ratios(after, before) },
+    figure('average', mean),
+    figure('P95', (values) => quantile(values, 0.95)),
+    figure('P99', (values) => quantile(values, 0.99)),
+  ];
+}
+
+function throughputFigure(name: string, before: number[], after: number[], isOurs: boolean): Figure {
+  return {
+    suite: 'requests',
+    name: `${name}: ${PARALLEL} at a time; direct: a Chrome launched for each`,
+    unit: 'requests/s',
+    direct: median(before),
+    cdpmux: median(after),
+    ratio: ratios(after, before),
+    ...(isOurs && { target: { of: 'ratio', relation: '>=', value: 3 } }),
+    series: { direct: before, cdpmux: after },
+  };
+}
