@@ -52,7 +52,8 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
     const { env, tmpDir, log, load, resolve } = surroundings;
-    const { chrome, browsers, pools, connections, queue, listen, limits, admin, tls, policy } = config;
+    const { chrome, browsers, pools, connections, health, queue, listen, limits, admin, tls, policy } =
+      config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
       log,
@@ -67,6 +68,7 @@ export class Service {
       browsers,
       pools,
       connections,
+      health,
       queue,
       limits,
       outgoing: outgoingOf(config, log),
@@ -88,9 +90,9 @@ export class Service {
       },
       applyTls: (changed) => door?.setTls(changed),
       applySettings: (inForce) => {
-        const { browsers, pools, connections, queue, limits } = inForce;
+        const { browsers, pools, connections, health, queue, limits } = inForce;
         const outgoing = outgoingOf(inForce, log);
-        mux.reconfigure({ browsers, pools, connections, queue, limits, outgoing });
+        mux.reconfigure({ browsers, pools, connections, health, queue, limits, outgoing });
         door?.setLimits(limits);
         surroundings.setLogLevel?.(inForce.log.level);
         ({ shutdown } = inForce);

@@ -33,7 +33,7 @@ describe('a virtual browser that does not come about', () => {
   }, 60_000);
 
   it('counts for nobody, where its way out could not be opened', async () => {
-    const { browsers, pools, connections, queue, limits, policy } = loadConfig({});
+    const { browsers, pools, connections, health, queue, limits, policy } = loadConfig({});
     const { allowedSchemes, files } = policy;
     const mux = new Mux({
       version: '0',
@@ -42,6 +42,7 @@ describe('a virtual browser that does not come about', () => {
       browsers,
       pools,
       connections,
+      health,
       queue,
       limits,
       outgoing: { allowedSchemes, directories: files.allow, limits: limits.files },

@@ -72,6 +72,10 @@ export class PipeTransport implements Transport {
     this.#output.destroy();
   }
 
+  abort(reason: string): void {
+    this.#finish(reason);
+  }
+
   /** Only for the tick that `commit` asked for. */
   flush(): void {
     if (this.#state !== 'flushing') return;

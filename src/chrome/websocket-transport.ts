@@ -83,6 +83,16 @@ export class WebSocketTransport implements Transport {
     this.#socket.close();
   }
 
+  abort(reason: string): void {
+    this.#finish(reason);
+  }
+
+  ping(onPong: () => void): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.once('pong', onPong);
+    this.#socket.ping(undefined, undefined, () => undefined);
+  }
+
   /** Only for the tick that `commit` asked for. */
   flush(): void {
     if (this.#state !== 'corked') return;

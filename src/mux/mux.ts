@@ -14,6 +14,7 @@ import type { Directory, OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
 import { mustFit } from './exclusive.js';
+import { HealthMonitor } from './health/monitor.js';
 import { FileRoot, policyOf } from './file-root.js';
 import { Joins, type Opening } from './joins.js';
 import { NamedPageList } from './named-page-list.js';
@@ -59,6 +60,7 @@ export class Mux {
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #auditor: Auditor;
+  readonly #health: HealthMonitor;
   readonly #rates: TenantRates;
   #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
@@ -80,6 +82,12 @@ export class Mux {
       metrics: this.#metrics,
       feed: this.feed,
     });
+    this.#health = new HealthMonitor({
+      pools: () => this.#pools.all,
+      settings: () => this.#options.health,
+      feed: this.feed,
+      observe: (seconds) => this.#metrics.health.roundTrip.observe(seconds),
+    });
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
@@ -100,6 +108,7 @@ export class Mux {
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     await this.#pools.start();
     this.#auditor.start();
+    this.#health.start();
     if (this.#state === 'new') this.#state = 'ready';
   }
 
@@ -287,6 +296,7 @@ export class Mux {
   reconfigure(live: LiveOptions): void {
     this.#options = { ...this.#options, ...live };
     this.#pools.reconfigure(this.#options);
+    this.#health.rearm();
     this.#rates.reconfigure(this.#options.limits.commandsPerSecond);
     this.#policy = policyOf(this.#options.outgoing);
   }
@@ -318,6 +328,7 @@ export class Mux {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
     this.#auditor.stop();
+    this.#health.stop();
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }

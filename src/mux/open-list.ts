@@ -61,6 +61,7 @@ function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenReco
     contexts: virtual.host.contextsOf(virtual).length,
     targets: virtual.targets().length,
     sessions: virtual.quota.count('sessions'),
+    crashes: virtual.crashes,
     labels,
     ageMs: Math.round(performance.now() - since),
   };

@@ -1,6 +1,7 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
+import type { HealthSettings } from './health/settings.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 
@@ -60,6 +61,7 @@ export interface MuxOptions {
   /** Further pools, by the names that clients ask for; complete in themselves. */
   readonly pools: Readonly<Record<string, PoolSettings>>;
   readonly connections: ConnectionSettings;
+  readonly health: HealthSettings;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
@@ -85,5 +87,5 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'outgoing'>
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'health' | 'outgoing'>
 >;

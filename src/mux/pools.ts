@@ -170,5 +170,8 @@ function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>): BrowserReport {
     capacity: exclusive ? 1 : pool.capacity,
     targets: served?.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0) ?? 0,
     connections: served?.connections().length ?? 0,
+    health: served?.health ?? 'closed',
+    ...(slot.isBarred && { barred: [...slot.bars.values()].join('; ') }),
+    crashes: served?.crashes ?? 0,
   };
 }

@@ -1,3 +1,4 @@
+import type { Circuit } from './health/breaker.js';
 import type { Priority } from './types.js';
 
 /** Where a browser is in its life; `src/pool` says what leads from one to the next. */
@@ -28,6 +29,12 @@ export interface BrowserReport {
   readonly capacity: number;
   readonly targets: number;
   readonly connections: number;
+  /** The circuit breaker of its health checks: given nobody unless it is closed. */
+  readonly health: Circuit;
+  /** Why it is given nobody, for its health or for what else was found. */
+  readonly barred?: string;
+  /** Pages whose renderer died in it. */
+  readonly crashes: number;
 }
 
 /** One virtual browser, as an operator or its owner sees it. */
@@ -45,6 +52,8 @@ export interface VirtualBrowserReport {
   readonly contexts: number;
   readonly targets: number;
   readonly sessions: number;
+  /** Pages of its own whose renderer died. */
+  readonly crashes: number;
   /** Of the client that opened it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly ageMs: number;
@@ -57,6 +66,8 @@ export interface ConnectionReport {
   readonly transport: 'pipe' | 'websocket';
   /** `retiring`: past its lifetime, and closed with its last client. */
   readonly state: 'open' | 'retiring';
+  /** The circuit breaker of its health checks: given nobody unless it is closed, where there is another. */
+  readonly health: Circuit;
   readonly virtualBrowsers: number;
   readonly clients: number;
   readonly pendingCommands: number;

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
+import { HealthMetrics } from './health-metrics.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
@@ -41,6 +42,8 @@ export class Metrics {
   /** Counted by those who open and close connections. */
   readonly connections = new ConnectionCounts();
   readonly #registry = new Registry();
+  /** Counted by those who watch browsers and pages. */
+  readonly health = new HealthMetrics(this.#registry);
   readonly #pool = new PoolMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
@@ -60,6 +63,7 @@ export class Metrics {
     this.#registerTotals();
     this.#registerGauges();
     this.#writers.push(({ pool }) => this.#pool.write(pool));
+    this.#writers.push(({ pool: { pools, browsers } }) => this.health.write(pools, browsers));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

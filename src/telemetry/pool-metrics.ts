@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface PoolSnapshot {
   /** Names of all pools, of those without a browser too. */
   readonly pools: readonly string[];
-  readonly browsers: readonly { readonly pool: string; readonly state: string }[];
+  readonly browsers: readonly { readonly pool: string; readonly state: string; readonly health: string }[];
   readonly queue: { readonly length: number; readonly maxwaitMs: number };
 }
 

@@ -77,6 +77,8 @@ export class VirtualBrowser {
   rootsInMaking = 0;
   /** Traces that its clients have not read yet. */
   readonly streams = new OwnStreams();
+  /** Pages of its own whose renderer died. */
+  crashes = 0;
   /** What cdpmux itself asks of its targets. */
   readonly own: OwnSessions;
   readonly defaultContextId: string;
@@ -290,7 +292,8 @@ export class VirtualBrowser {
     this.#tell((discovery) => discovery.changed(record));
   }
 
-  targetCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+  targetCrashed(event: Protocol.Target.TargetCrashedEvent, counts: boolean): void {
+    if (counts) this.crashes++;
     this.own.crashed(event.targetId);
     this.#tell((discovery) => discovery.crashed(event));
   }

@@ -42,6 +42,8 @@ export class VirtualHost implements EventSink {
   readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
+  /** Pages whose renderer died. */
+  crashes = 0;
   /** Shared by all hosts of one Chrome, which has one tracing. */
   readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
@@ -328,7 +330,10 @@ export class VirtualHost implements EventSink {
     for (const session of this.#sessions.values()) {
       if (session.targetId === event.targetId) this.upstream.failSession(session.id, targetCrashed);
     }
-    this.#targets.get(event.targetId)?.owner.targetCrashed(event);
+    const record = this.#targets.get(event.targetId);
+    // A tab goes with its page.
+    if (record?.info.type !== 'tab') this.crashes++;
+    record?.owner.targetCrashed(event, record.info.type !== 'tab');
   }
 
   #onDestroyed(targetId: string): void {

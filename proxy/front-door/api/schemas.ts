@@ -26,6 +26,8 @@ export const browserState = z.enum(['launching', 'ready', 'cordoned', 'draining'
 export const mode = z.enum(['shared', 'exclusive']);
 /** Words for where a connection is in its life. */
 export const connectionState = z.enum(['open', 'retiring']);
+/** Words for what health checks say of a browser or a connection. */
+export const health = z.enum(['closed', 'open', 'half-open']);
 /** Words for how a connection goes. */
 export const transport = z.enum(['pipe', 'websocket']);
 /** Words for how urgent one who waits is. */
@@ -50,6 +52,12 @@ export const browser = z.object({
   capacity: count('How many it may carry.'),
   targets: count('Targets of virtual browsers in it.'),
   connections: count('Connections to it.'),
+  health: health.describe('The circuit breaker of its health checks: given nobody unless it is closed.'),
+  barred: z
+    .string()
+    .exactOptional()
+    .describe('Why it is given nobody, for its health or for what else was found.'),
+  crashes: count('Pages whose renderer died in it.'),
 }) satisfies z.ZodType<BrowserReport>;
 
 /** A `VirtualBrowserReport`. */
@@ -65,6 +73,7 @@ export const virtualBrowser = z.object({
   contexts: count('Its BrowserContexts.'),
   targets: count('Its targets: pages and their tabs, frames, workers.'),
   sessions: count('Its clients’ CDP sessions.'),
+  crashes: count('Its pages whose renderer died.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
 }) satisfies z.ZodType<VirtualBrowserReport>;
@@ -75,6 +84,7 @@ export const connection = z.object({
   browser: z.string().describe('Id of the browser.'),
   transport,
   state: connectionState.describe('`retiring`: past its lifetime, and closed with its last client.'),
+  health: health.describe('The circuit breaker of its health checks: given nobody unless it is closed.'),
   virtualBrowsers: count('Virtual browsers that go over it.'),
   clients: count('Clients of those.'),
   pendingCommands: count('Commands without an answer as yet.'),
