@@ -52,6 +52,8 @@ describe('defaults', () => {
         upgradesPerSecond: 'auto',
         idle: 0,
         lifetime: 0,
+        pageHang: 30_000,
+        pageHangAction: 'tell',
       },
       admin: { host: '127.0.0.1' },
     });

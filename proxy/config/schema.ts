@@ -108,6 +108,8 @@ export const configSchema = z.strictObject({
     upgradesPerSecond: perSecond(10_000).default('auto'),
     idle: duration(0, WEEK, '0 (no limit) to 168h').default(0),
     lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
+    pageHang: duration(0, DAY, '0 (never) to 24h').default(30_000),
+    pageHangAction: choice('tell', 'terminate', 'close').default('tell'),
     files: z.strictObject({
       total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),

@@ -9,12 +9,13 @@ import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
+import { draining } from './draining.js';
 import { Directories } from './directories.js';
 import type { Directory, OpenBrowser } from './directory.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
 import { mustFit } from './exclusive.js';
-import { HealthMonitor } from './health/monitor.js';
+import { Health } from './health/health.js';
 import { FileRoot, policyOf } from './file-root.js';
 import { Joins, type Opening } from './joins.js';
 import { NamedPageList } from './named-page-list.js';
@@ -60,7 +61,7 @@ export class Mux {
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #auditor: Auditor;
-  readonly #health: HealthMonitor;
+  readonly #health: Health;
   readonly #rates: TenantRates;
   #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
@@ -82,12 +83,7 @@ export class Mux {
       metrics: this.#metrics,
       feed: this.feed,
     });
-    this.#health = new HealthMonitor({
-      pools: () => this.#pools.all,
-      settings: () => this.#options.health,
-      feed: this.feed,
-      observe: (seconds) => this.#metrics.health.roundTrip.observe(seconds),
-    });
+    this.#health = new Health(this.#pools, () => this.#options, this.feed, this.#metrics);
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
@@ -169,11 +165,7 @@ export class Mux {
 
   /** Counts one request over HTTP as a command of the tenant's; throws LIMIT when it is one too many. */
   countRequest(tenant: Tenant): void {
-    const wait = this.#rates.of(tenant)?.tryTake(performance.now()) ?? 0;
-    if (wait === 0) return;
-    const perSecond = this.#rates.perSecond(tenant);
-    const message = `More than ${perSecond} requests and commands per second (limits.commandsPerSecond); come again in ${Math.ceil(wait)} ms.`;
-    throw new CdpmuxError('LIMIT', message, { details: { retryAfter: String(Math.ceil(wait / 1_000)) } });
+    this.#rates.countRequest(tenant);
   }
 
   /** What the Chrome says of itself that new clients get. */
@@ -396,10 +388,4 @@ export class Mux {
   #mustServe(): void {
     if (this.#state === 'closing') throw new CdpmuxError('CLOSING', 'cdpmux is stopping.');
   }
-}
-
-function draining(): CdpmuxError {
-  const message =
-    'cdpmux is draining and takes nobody new; connect to another one, or again once it is back.';
-  return new CdpmuxError('CLOSING', message);
 }

@@ -169,6 +169,7 @@ export class Opener {
         hooks.onEnd();
       },
       onIdle: hooks.onIdle,
+      onCrash: () => this.#around.metrics.health.crashedPages.inc(),
     });
   }
 }

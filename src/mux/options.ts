@@ -1,6 +1,7 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
+import type { HangAction } from './health/page-watch.js';
 import type { HealthSettings } from './health/settings.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
@@ -78,6 +79,9 @@ export interface MuxOptions {
     readonly idle: number;
     /** Longest life of a virtual browser, ms; 0 for no limit. */
     readonly lifetime: number;
+    /** A page that leaves a command unanswered for so long is looked at, ms; 0 for no limit. */
+    readonly pageHang: number;
+    readonly pageHangAction: HangAction;
   };
   /** Told of errors of cdpmux's own, which end whom they concern; by default they are warnings of Node's. */
   readonly onFault?: (error: unknown) => void;

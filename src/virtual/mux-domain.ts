@@ -103,5 +103,25 @@ export const muxDomain = {
         },
       ],
     },
+    {
+      name: 'pageHung',
+      description:
+        'A page of this virtual browser has left a command unanswered for limits.pageHang, and does not answer cdpmux either: it is stuck in a script, or its process does not run. Not sent of pages that wait for the network or in a dialog, or stand at a breakpoint. Sent as draining is, once until the page answers again.',
+      parameters: [
+        { name: 'targetId', ...text, description: 'The page, or the frame of another process.' },
+        {
+          name: 'pendingMs',
+          type: 'number',
+          description: 'How long the oldest command has been unanswered.',
+        },
+        {
+          name: 'action',
+          ...text,
+          enum: ['tell', 'terminate', 'close'],
+          description:
+            'What cdpmux does about it (limits.pageHangAction): nothing more, terminate the script, or close the page.',
+        },
+      ],
+    },
   ],
 } as const;

@@ -48,6 +48,8 @@ export interface VirtualBrowserOptions {
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
   readonly onIdle: (virtual: VirtualBrowser) => void;
+  /** Called when the renderer of one of its pages has died. */
+  readonly onCrash?: () => void;
 }
 
 /** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
@@ -293,7 +295,10 @@ export class VirtualBrowser {
   }
 
   targetCrashed(event: Protocol.Target.TargetCrashedEvent, counts: boolean): void {
-    if (counts) this.crashes++;
+    if (counts) {
+      this.crashes++;
+      this.#options.onCrash?.();
+    }
     this.own.crashed(event.targetId);
     this.#tell((discovery) => discovery.crashed(event));
   }
