@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 /** Settings that a reload applies by handing them to those who use them. */
 const LIVE = [
   /^(pools\.[^.]+\.)?browsers\.(?!kind$)/,
-  /^(queue|limits|connections|shutdown)\./,
+  /^(queue|limits|connections|shutdown|memory(?!\.isolateMb))\./,
   /^log\.level$/,
   /^policy\.(allowedSchemes|files\.allow)$/,
 ];

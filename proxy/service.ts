@@ -52,7 +52,8 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
     const { env, tmpDir, log, load, resolve } = surroundings;
-    const { chrome, browsers, pools, connections, queue, listen, limits, admin, tls, policy } = config;
+    const { chrome, browsers, pools, connections, queue, listen, limits, admin, tls, policy, memory } =
+      config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
       log,
@@ -69,6 +70,7 @@ export class Service {
       connections,
       queue,
       limits,
+      memory,
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
       onFault: (error) =>
@@ -88,9 +90,9 @@ export class Service {
       },
       applyTls: (changed) => door?.setTls(changed),
       applySettings: (inForce) => {
-        const { browsers, pools, connections, queue, limits } = inForce;
+        const { browsers, pools, connections, queue, limits, memory } = inForce;
         const outgoing = outgoingOf(inForce, log);
-        mux.reconfigure({ browsers, pools, connections, queue, limits, outgoing });
+        mux.reconfigure({ browsers, pools, connections, queue, limits, outgoing, memory });
         door?.setLimits(limits);
         surroundings.setLogLevel?.(inForce.log.level);
         ({ shutdown } = inForce);

@@ -1,3 +1,4 @@
+import { kill } from './proc.js';
 import { Renderers, type Renderer } from './renderers.js';
 import { timesOf, TICKS_PER_SECOND } from './resident.js';
 
@@ -79,6 +80,20 @@ export class ProcessOwners {
     for (const [pid, known] of this.#known) {
       if (!pids.has(pid)) this.#known.delete(pid);
       else if (only && isPossible(known, only)) known.owner ??= only;
+    }
+  }
+
+  /** Memory of all processes of the Chrome, bytes. */
+  resident(): number {
+    return this.#renderers.resident();
+  }
+
+  /** Ends the processes of one whose pages are being closed: a page in a loop would go on for most of a second. */
+  killAll(owner: Owner): void {
+    for (const { renderer, owner: theirs } of this.#known.values()) {
+      const { pid, startTime } = renderer;
+      // The number may be another's by now.
+      if (theirs === owner && timesOf(pid)?.startTime === startTime) kill(pid);
     }
   }
 

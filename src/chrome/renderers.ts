@@ -19,8 +19,8 @@ export interface Renderer {
   own: number;
 }
 
-/** How long the processes that start renderers are taken to be the same, ms. */
-const ZYGOTES_KEPT = 5_000;
+/** How long the other processes are taken to be the same, ms. */
+const OTHERS_KEPT = 5_000;
 
 /**
  * The renderer processes of a Chrome of this machine. Chrome starts them from few processes, the zygotes, whose children a look
@@ -29,7 +29,13 @@ const ZYGOTES_KEPT = 5_000;
 export class Renderers {
   readonly #browserPid: number;
   readonly #all = new Map<number, Renderer>();
-  #zygotes: { readonly pids: readonly number[]; readonly at: number } = { pids: [], at: -Infinity };
+  /** Processes that start renderers, and those that are neither: Chrome's own, for graphics, network, … */
+  #others: { readonly zygotes: readonly number[]; readonly helpers: readonly number[]; readonly at: number } =
+    {
+      zygotes: [],
+      helpers: [],
+      at: -Infinity,
+    };
 
   constructor(browserPid: number) {
     this.#browserPid = browserPid;
@@ -42,12 +48,25 @@ export class Renderers {
   /** Reads who is there and what each holds; those that have ended are gone from `all` afterwards. */
   look(): void {
     const now = performance.now();
-    if (now - this.#zygotes.at > ZYGOTES_KEPT) this.#zygotes = { pids: this.#findZygotes(), at: now };
+    if (now - this.#others.at > OTHERS_KEPT) this.#others = { ...this.#findOthers(), at: now };
     const seen = new Set<number>();
-    for (const zygote of this.#zygotes.pids) {
+    for (const zygote of this.#others.zygotes) {
       for (const pid of childrenOf(zygote)) if (this.#read(pid, now)) seen.add(pid);
     }
     for (const pid of this.#all.keys()) if (!seen.has(pid)) this.#all.delete(pid);
+  }
+
+  /** Memory of all Chrome's processes, bytes; pages that they share are counted once, as in the largest of them. */
+  resident(): number {
+    let own = 0;
+    let shared = 0;
+    const { helpers, zygotes } = this.#others;
+    for (const pid of new Set([...helpers, ...zygotes, ...this.#all.keys()])) {
+      const resident = residentOf(pid);
+      own += resident?.own ?? 0;
+      shared = Math.max(shared, resident?.shared ?? 0);
+    }
+    return own + shared;
   }
 
   #read(pid: number, now: number): boolean {
@@ -68,17 +87,18 @@ export class Renderers {
     return true;
   }
 
-  #findZygotes(): number[] {
-    const found: number[] = [];
+  #findOthers(): { zygotes: number[]; helpers: number[] } {
+    const zygotes: number[] = [];
+    const helpers = [this.#browserPid];
     const lookBelow = (pids: readonly number[]): void => {
       for (const pid of pids) {
-        if (!argumentsOf(pid).includes('--type=zygote')) continue;
-        found.push(pid);
-        lookBelow(childrenOf(pid));
+        const isZygote = argumentsOf(pid).includes('--type=zygote');
+        (isZygote ? zygotes : helpers).push(pid);
+        if (isZygote) lookBelow(childrenOf(pid).filter((child) => !this.#all.has(child)));
       }
     };
     for (const thread of threadsOf(this.#browserPid)) lookBelow(childrenOf(this.#browserPid, thread));
-    return found;
+    return { zygotes, helpers: helpers.filter((pid) => !argumentsOf(pid).includes('--type=renderer')) };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BrowserKind } from '../chrome/executable-types.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
+import type { MemorySettings } from './memory/settings.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 
@@ -77,6 +78,8 @@ export interface MuxOptions {
     /** Longest life of a virtual browser, ms; 0 for no limit. */
     readonly lifetime: number;
   };
+  /** What browsers and virtual browsers may hold in memory. */
+  readonly memory: MemorySettings;
   /** Told of errors of cdpmux's own, which end whom they concern; by default they are warnings of Node's. */
   readonly onFault?: (error: unknown) => void;
   /** What of the machine strangers may reach. */
@@ -85,5 +88,5 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'outgoing'>
+  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'outgoing' | 'memory'>
 >;

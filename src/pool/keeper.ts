@@ -116,7 +116,8 @@ export class Keeper<R, W> {
   /** Those that take new clients, or will. */
   #open(): Slot<R>[] {
     return this.#fleet.slots.filter(
-      ({ state, exclusive }) => !exclusive && (state.kind === 'launching' || state.kind === 'ready'),
+      ({ state, exclusive, tooHeavy }) =>
+        !exclusive && tooHeavy === undefined && (state.kind === 'launching' || state.kind === 'ready'),
     );
   }
 }

@@ -43,6 +43,7 @@ export class Places<R, W> {
     return (
       (kind === 'ready' || kind === 'launching') &&
       !slot.exclusive &&
+      slot.tooHeavy === undefined &&
       slot !== this.#held &&
       slot.used < this.#options().perResource
     );

@@ -72,6 +72,8 @@ export class Slot<R> {
   idleSince: number;
   /** To be replaced, and why: too old, used too often, or ordered. */
   stale: string | undefined;
+  /** Takes nobody new until it holds less memory, and why; set and taken back by who watches memory. */
+  tooHeavy: string | undefined;
   #state: SlotState<R>;
 
   constructor({ id, from, exclusive, ready }: NewSlot<R>, now: number) {

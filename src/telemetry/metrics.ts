@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
+import { MemoryMetrics } from './memory-metrics.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
@@ -42,6 +43,8 @@ export class Metrics {
   readonly connections = new ConnectionCounts();
   readonly #registry = new Registry();
   readonly #pool = new PoolMetrics(this.#registry);
+  /** What became of those who hold too much memory. */
+  readonly memory = new MemoryMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
@@ -60,6 +63,7 @@ export class Metrics {
     this.#registerTotals();
     this.#registerGauges();
     this.#writers.push(({ pool }) => this.#pool.write(pool));
+    this.#writers.push(({ pool }) => this.memory.write(pool.browsers));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

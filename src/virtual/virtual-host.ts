@@ -46,6 +46,8 @@ export class VirtualHost implements EventSink {
   readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
   readonly downloads = new DownloadWatch(this);
+  /** Targets whose process died. */
+  crashes = 0;
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -325,6 +327,7 @@ export class VirtualHost implements EventSink {
   }
 
   #onCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+    this.crashes++;
     for (const session of this.#sessions.values()) {
       if (session.targetId === event.targetId) this.upstream.failSession(session.id, targetCrashed);
     }

@@ -4,6 +4,7 @@ import type {
   ConnectionReport,
   FeedEvent,
   FileEntry,
+  MemoryReport,
   MuxStats,
   QueueReport,
   TenantStats,
@@ -33,6 +34,21 @@ export const priority = z.enum(['low', 'normal', 'high', 'critical']);
 /** Words for where a browser comes from. */
 export const source = z.enum(['launched', 'remote']);
 
+const megabytes = (what: string) => z.number().min(0).describe(`${what} In MB of 1048576 bytes.`);
+
+/** A `MemoryReport`. */
+export const memory = z.object({
+  heldMb: megabytes('What pages and workers hold beyond empty ones; limits are about this.'),
+  heapUsedMb: megabytes('Used of V8’s heaps, each counted once.'),
+  heapTotalMb: megabytes('Taken for V8’s heaps.'),
+  backingMb: megabytes('Typed arrays and the like.'),
+  embedderMb: megabytes('DOM nodes and what else is outside of V8.'),
+  isolates: count('V8 heaps.'),
+  timeouts: count('Pages that did not tell of their heap in time.'),
+  residentMb: megabytes('All processes of a launched browser.').exactOptional(),
+  unseen: z.string().exactOptional().describe('What can’t be seen of a remote browser.'),
+}) satisfies z.ZodType<MemoryReport>;
+
 /** A `BrowserReport`. */
 export const browser = z.object({
   id: z.string().describe('Its own, for as long as cdpmux runs; not Chrome’s.'),
@@ -50,6 +66,9 @@ export const browser = z.object({
   capacity: count('How many it may carry.'),
   targets: count('Targets of virtual browsers in it.'),
   connections: count('Connections to it.'),
+  idleMs: z.number().min(0).describe('How long nobody has been in it, in ms; 0 while somebody is.'),
+  crashes: count('Pages whose process died.'),
+  memory: memory.exactOptional().describe('Once somebody has been in it, and while memory is watched.'),
 }) satisfies z.ZodType<BrowserReport>;
 
 /** A `VirtualBrowserReport`. */
@@ -67,6 +86,7 @@ export const virtualBrowser = z.object({
   sessions: count('Its clients’ CDP sessions.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
+  memory: memory.exactOptional().describe('While memory is watched.'),
 }) satisfies z.ZodType<VirtualBrowserReport>;
 
 /** A `ConnectionReport`. */
@@ -204,6 +224,7 @@ export const connections = z.object({ connections: z.array(connection) });
 export const files = z.array(file);
 
 for (const [id, schema] of Object.entries({
+  Memory: memory,
   Browser: browser,
   Browsers: browsers,
   VirtualBrowser: virtualBrowser,
