@@ -13,6 +13,8 @@ export class RawClient {
   readonly ended: Promise<number>;
   /** Filled by `send`, emptied by the reply. */
   readonly #awaited = new Map<number, OnReply>();
+  /** Called with how the connection ended. */
+  onClosed: ((code: number, reason: string) => void) | undefined;
   #lastId = 0;
   #failed: ((error: Error) => void) | undefined;
 
@@ -72,7 +74,8 @@ export class RawClient {
     onReply?.(message);
   };
 
-  readonly #onClose = (code: number): void => {
+  readonly #onClose = (code: number, reason: Buffer): void => {
+    this.onClosed?.(code, reason.toString());
     this.#failed?.(new Error(`the connection was closed with ${code}`));
   };
 }

@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 /** Settings that a reload applies by handing them to those who use them. */
 const LIVE = [
   /^(pools\.[^.]+\.)?browsers\.(?!kind$)/,
-  /^(queue|limits|connections|health|shutdown)\./,
+  /^(queue|limits|connections|health|shutdown|memory(?!\.isolateMb))\./,
   /^log\.level$/,
   /^policy\.(allowedSchemes|files\.allow)$/,
 ];

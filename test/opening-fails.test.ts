@@ -33,7 +33,7 @@ describe('a virtual browser that does not come about', () => {
   }, 60_000);
 
   it('counts for nobody, where its way out could not be opened', async () => {
-    const { browsers, pools, connections, health, queue, limits, policy } = loadConfig({});
+    const { browsers, pools, connections, health, queue, limits, memory, policy } = loadConfig({});
     const { allowedSchemes, files } = policy;
     const mux = new Mux({
       version: '0',
@@ -45,6 +45,7 @@ describe('a virtual browser that does not come about', () => {
       health,
       queue,
       limits,
+      memory,
       outgoing: { allowedSchemes, directories: files.allow, limits: limits.files },
       egress: {
         chromeFlags: [],

@@ -14,6 +14,7 @@ import {
   hostsAndNetworks,
   integer,
   ipAddress,
+  megabytes,
   origins,
   perSecond,
   share,
@@ -115,6 +116,23 @@ export const configSchema = z.strictObject({
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),
     }),
   }),
+  memory: z.strictObject({
+    enabled: flag().default(true),
+    interval: duration(100, 3_600_000, '100ms to 1h').default(5_000),
+    // auto: 400 and 500, and 80 and 100 more for each further place of browsers.virtualPerBrowser
+    softLimitMb: megabytes().default('auto'),
+    hardLimitMb: megabytes().default('auto'),
+    virtual: z.strictObject({
+      softLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(400),
+      hardLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(500),
+    }),
+    rss: z.strictObject({
+      softLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
+      hardLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
+    }),
+    isolateMb: integer(0, 16_384, "; 0 leaves V8's own").default(0),
+    evictionsPerMinute: integer(0, 100_000).default(30),
+  }),
   policy: z.strictObject({
     // by default local without tokens, tenant with them
     trust: choice('local', 'tenant').optional(),
@@ -193,6 +211,12 @@ export interface Conflict {
 export function conflicts(get: (path: string) => unknown): Conflict[] {
   const found: Conflict[] = [];
   found.push(...conflictsOfBrowsers(get));
+  for (const group of ['memory', 'memory.virtual', 'memory.rss']) {
+    const [soft, hard] = [get(`${group}.softLimitMb`), get(`${group}.hardLimitMb`)];
+    if (typeof soft !== 'number' || typeof hard !== 'number' || hard === 0 || soft < hard) continue;
+    const allowed = `more than ${group}.softLimitMb, which is ${soft}, or 0 for no limit`;
+    found.push({ path: [...group.split('.'), 'hardLimitMb'], allowed });
+  }
   const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
   if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {
     const allowed = `more than connections.idleTimeout, which is ${idle} ms`;

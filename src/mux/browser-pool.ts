@@ -152,7 +152,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
   }
 
   async #launch(whole?: WholeChrome): Promise<BrowserSource> {
-    const { env, tmpDir, noSandbox, egress } = this.#options.mux;
+    const { env, tmpDir, noSandbox, egress, memory } = this.#options.mux;
     if (!this.#executable) throw new CdpmuxError('NO_CHROME', 'start() has not been called.');
     return {
       kind: 'launch',
@@ -160,6 +160,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
       options: {
         extraFlags: [
           ...(egress?.chromeFlags ?? []),
+          ...isolateFlags(memory),
           ...this.#settings.browsers.flags,
           ...(whole?.flags ?? []),
         ],
@@ -169,6 +170,11 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
       },
     };
   }
+}
+
+/** V8's own limit of each isolate, beneath those of cdpmux. */
+function isolateFlags({ isolateMb }: MuxOptions['memory']): string[] {
+  return isolateMb === 0 ? [] : [`--js-flags=--max-old-space-size=${isolateMb}`];
 }
 
 function connectTo(url: string): BrowserSource {

@@ -20,6 +20,7 @@ import { FileRoot, policyOf } from './file-root.js';
 import { Joins, type Opening } from './joins.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener, type OpenRequest } from './opener.js';
+import { MemoryWatch } from './memory/memory-watch.js';
 import { OpenList } from './open-list.js';
 import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
@@ -56,6 +57,7 @@ export class Mux {
   readonly #pools: Pools;
   readonly #opener: Opener;
   readonly #open = new OpenList();
+  readonly #memory: MemoryWatch;
   readonly #directories = new Directories();
   readonly #joins = new Joins();
   readonly #quotas = new Quotas();
@@ -77,6 +79,8 @@ export class Mux {
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
+    const around = { pools: this.#pools, open: this.#open, feed: this.feed, metrics: this.#metrics };
+    this.#memory = new MemoryWatch(around, () => this.#options.memory);
     this.#auditor = new Auditor({
       browsers: () => this.#pools.browsers,
       isKept: ({ id }) => this.#open.isKept(id),
@@ -321,6 +325,7 @@ export class Mux {
     this.#state = 'closing';
     this.#auditor.stop();
     this.#health.stop();
+    this.#memory.stop();
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }

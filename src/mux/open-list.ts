@@ -1,5 +1,5 @@
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
-import type { VirtualBrowserReport } from './reports.js';
+import type { MemoryReport, VirtualBrowserReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
 
 /** A virtual browser that is open, with where it is and how it came there. */
@@ -16,11 +16,17 @@ export interface OpenRecord {
 
 /** All virtual browsers that are open, by their ids. */
 export class OpenList {
+  /** Told in which browser one has opened; set, as the next one, by who watches memory. */
+  onAdd: (served: ServedBrowser) => void = () => undefined;
+  /** For reports. */
+  memoryOf: MemoryOf = () => undefined;
   /** Added when one has opened, taken off when it has ended. */
   readonly #records = new Map<string, OpenRecord>();
 
   add(record: OpenRecord): void {
-    if (!record.virtual.ended) this.#records.set(record.virtual.id, record);
+    if (record.virtual.ended) return;
+    this.#records.set(record.virtual.id, record);
+    this.onAdd(record.served);
   }
 
   remove(id: string): void {
@@ -44,11 +50,17 @@ export class OpenList {
   }
 
   reports(tenant?: string): VirtualBrowserReport[] {
-    return this.of(tenant).map(reportOf);
+    return this.of(tenant).map((record) => reportOf(record, this.memoryOf));
   }
 }
 
-function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenRecord): VirtualBrowserReport {
+type MemoryOf = (served: ServedBrowser, virtual: VirtualBrowser) => MemoryReport | undefined;
+
+function reportOf(
+  { virtual, served, pool, mode, name, labels, since }: OpenRecord,
+  memoryOf: MemoryOf,
+): VirtualBrowserReport {
+  const memory = memoryOf(served, virtual);
   return {
     id: virtual.id,
     ...(name !== undefined && { name }),
@@ -64,5 +76,6 @@ function reportOf({ virtual, served, pool, mode, name, labels, since }: OpenReco
     crashes: virtual.crashes,
     labels,
     ageMs: Math.round(performance.now() - since),
+    ...(memory && { memory }),
   };
 }

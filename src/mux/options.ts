@@ -3,6 +3,7 @@ import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
 import type { HangAction } from './health/page-watch.js';
 import type { HealthSettings } from './health/settings.js';
+import type { MemorySettings } from './memory/settings.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 
@@ -83,6 +84,8 @@ export interface MuxOptions {
     readonly pageHang: number;
     readonly pageHangAction: HangAction;
   };
+  /** What browsers and virtual browsers may hold in memory. */
+  readonly memory: MemorySettings;
   /** Told of errors of cdpmux's own, which end whom they concern; by default they are warnings of Node's. */
   readonly onFault?: (error: unknown) => void;
   /** What of the machine strangers may reach. */
@@ -91,5 +94,8 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'health' | 'outgoing'>
+  Pick<
+    MuxOptions,
+    'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'health' | 'outgoing' | 'memory'
+  >
 >;

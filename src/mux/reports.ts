@@ -4,6 +4,26 @@ import type { Priority } from './types.js';
 /** Where a browser is in its life; `src/pool` says what leads from one to the next. */
 export type BrowserState = 'launching' | 'ready' | 'cordoned' | 'draining' | 'broken';
 
+/** What a browser or a virtual browser holds in memory, MB of 1,048,576 bytes; what is told by V8 is of the last sample. */
+export interface MemoryReport {
+  /** What pages and workers hold beyond empty ones: arrays, strings, typed arrays, wasm, DOM. Limits are about this. */
+  readonly heldMb: number;
+  /** V8's heaps, each once: used, and taken for it. */
+  readonly heapUsedMb: number;
+  readonly heapTotalMb: number;
+  /** Typed arrays and the like. */
+  readonly backingMb: number;
+  /** DOM nodes and what else pages hold outside of V8. */
+  readonly embedderMb: number;
+  readonly isolates: number;
+  /** Pages that did not tell of their heap in time. */
+  readonly timeouts: number;
+  /** Of all processes of a launched browser. */
+  readonly residentMb?: number;
+  /** What can't be seen of a remote one. */
+  readonly unseen?: string;
+}
+
 /** One browser of a pool, as an operator sees it. */
 export interface BrowserReport {
   /** Its own, for as long as cdpmux runs; not Chrome's. */
@@ -35,6 +55,10 @@ export interface BrowserReport {
   readonly barred?: string;
   /** Pages whose renderer died in it. */
   readonly crashes: number;
+  /** How long nobody has been in it; 0 while somebody is. */
+  readonly idleMs: number;
+  /** Once somebody has been in it, and while memory is watched. */
+  readonly memory?: MemoryReport;
 }
 
 /** One virtual browser, as an operator or its owner sees it. */
@@ -57,6 +81,8 @@ export interface VirtualBrowserReport {
   /** Of the client that opened it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly ageMs: number;
+  /** While memory is watched. */
+  readonly memory?: MemoryReport;
 }
 
 /** One connection to a browser. */

@@ -44,6 +44,7 @@ export class Places<R, W> {
       (kind === 'ready' || kind === 'launching') &&
       !slot.exclusive &&
       !slot.isBarred &&
+      slot.tooHeavy === undefined &&
       slot !== this.#held &&
       slot.used < this.#options().perResource
     );

@@ -193,12 +193,12 @@ export class Pool<R, W = never> {
   }
 
   /** The same, with a successor started first. */
-  recycle(id: string): void {
+  recycle(id: string, reason = 'recycled by an operator'): void {
     const slot = this.#fleet.find(id);
     if (slot.resource === undefined) {
       throw new CdpmuxError('CONFLICT', `The browser ${id} is ${slot.state.kind} and can't be recycled now.`);
     }
-    slot.stale = 'recycled by an operator';
+    slot.stale = reason;
     this.#keeper.replaceStale();
   }
 

@@ -74,6 +74,8 @@ export class Slot<R> {
   stale: string | undefined;
   /** Who keeps newcomers from it beside operators, with the reason; whoever put one in takes it out again. */
   readonly bars = new Map<string, string>();
+  /** Takes nobody new until it holds less memory, and why; set and taken back by who watches memory. */
+  tooHeavy: string | undefined;
   #state: SlotState<R>;
 
   constructor({ id, from, exclusive, ready }: NewSlot<R>, now: number) {

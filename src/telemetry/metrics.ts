@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
 import { HealthMetrics } from './health-metrics.js';
+import { MemoryMetrics } from './memory-metrics.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
@@ -45,6 +46,8 @@ export class Metrics {
   /** Counted by those who watch browsers and pages. */
   readonly health = new HealthMetrics(this.#registry);
   readonly #pool = new PoolMetrics(this.#registry);
+  /** What became of those who hold too much memory. */
+  readonly memory = new MemoryMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
@@ -64,6 +67,7 @@ export class Metrics {
     this.#registerGauges();
     this.#writers.push(({ pool }) => this.#pool.write(pool));
     this.#writers.push(({ pool: { pools, browsers } }) => this.health.write(pools, browsers));
+    this.#writers.push(({ pool }) => this.memory.write(pool.browsers));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

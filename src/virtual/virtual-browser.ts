@@ -73,6 +73,8 @@ export class VirtualBrowser {
   /** What it has of what its limits count. */
   readonly quota: Quota;
   readonly host: VirtualHost;
+  /** Nothing of it is older, by `performance.now`. */
+  readonly openedAt: number;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
   /** Shared roots that are being made for its clients' auto-attach; they count as its own from then on. */
@@ -110,6 +112,7 @@ export class VirtualBrowser {
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
+    this.openedAt = host.exclusive ? -Infinity : performance.now();
     this.id = options.id;
     this.tenant = options.tenant;
     this.limits = options.limits;

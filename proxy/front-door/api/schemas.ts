@@ -4,6 +4,7 @@ import type {
   ConnectionReport,
   FeedEvent,
   FileEntry,
+  MemoryReport,
   MuxStats,
   QueueReport,
   TenantStats,
@@ -35,6 +36,21 @@ export const priority = z.enum(['low', 'normal', 'high', 'critical']);
 /** Words for where a browser comes from. */
 export const source = z.enum(['launched', 'remote']);
 
+const megabytes = (what: string) => z.number().min(0).describe(`${what} In MB of 1048576 bytes.`);
+
+/** A `MemoryReport`. */
+export const memory = z.object({
+  heldMb: megabytes('What pages and workers hold beyond empty ones; limits are about this.'),
+  heapUsedMb: megabytes('Used of V8’s heaps, each counted once.'),
+  heapTotalMb: megabytes('Taken for V8’s heaps.'),
+  backingMb: megabytes('Typed arrays and the like.'),
+  embedderMb: megabytes('DOM nodes and what else is outside of V8.'),
+  isolates: count('V8 heaps.'),
+  timeouts: count('Pages that did not tell of their heap in time.'),
+  residentMb: megabytes('All processes of a launched browser.').exactOptional(),
+  unseen: z.string().exactOptional().describe('What can’t be seen of a remote browser.'),
+}) satisfies z.ZodType<MemoryReport>;
+
 /** A `BrowserReport`. */
 export const browser = z.object({
   id: z.string().describe('Its own, for as long as cdpmux runs; not Chrome’s.'),
@@ -58,6 +74,8 @@ export const browser = z.object({
     .exactOptional()
     .describe('Why it is given nobody, for its health or for what else was found.'),
   crashes: count('Pages whose renderer died in it.'),
+  idleMs: z.number().min(0).describe('How long nobody has been in it, in ms; 0 while somebody is.'),
+  memory: memory.exactOptional().describe('Once somebody has been in it, and while memory is watched.'),
 }) satisfies z.ZodType<BrowserReport>;
 
 /** A `VirtualBrowserReport`. */
@@ -76,6 +94,7 @@ export const virtualBrowser = z.object({
   crashes: count('Its pages whose renderer died.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
+  memory: memory.exactOptional().describe('While memory is watched.'),
 }) satisfies z.ZodType<VirtualBrowserReport>;
 
 /** A `ConnectionReport`. */
@@ -214,6 +233,7 @@ export const connections = z.object({ connections: z.array(connection) });
 export const files = z.array(file);
 
 for (const [id, schema] of Object.entries({
+  Memory: memory,
   Browser: browser,
   Browsers: browsers,
   VirtualBrowser: virtualBrowser,
