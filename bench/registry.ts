@@ -1,4 +1,5 @@
 import type { Suite } from './suite.js';
+import { hogsSuite } from './suites/hogs.js';
 import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
@@ -14,4 +15,5 @@ export const suites: readonly Suite[] = [
   linkSuite,
   poolSuite,
   launchSuite,
+  hogsSuite,
 ];

@@ -37,6 +37,7 @@ describe('defaults', () => {
         maxEjected: 0.3,
         panicShare: 0.5,
         slowStart: 30_000,
+        slowHogs: true,
       },
       queue: { maxLength: 100, timeout: 30_000, aging: 10_000 },
       shutdown: { timeout: 25_000, grace: 0 },

@@ -83,6 +83,7 @@ export const configSchema = z.strictObject({
     maxEjected: share().default(0.3),
     panicShare: share().default(0.5),
     slowStart: duration(0, 3_600_000, '0 to 1h').default(30_000),
+    slowHogs: flag().default(true),
   }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),

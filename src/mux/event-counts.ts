@@ -10,6 +10,7 @@ export function countEvents(feed: EventFeed, metrics: Metrics): void {
     else if (type === 'browser.recycled') metrics.countRecycled();
     else if (type.startsWith('browser.health-')) {
       metrics.health.transitions.inc({ to: type.slice('browser.health-'.length) });
-    } else if (type === 'page.hung') metrics.health.hungPages.inc({ action: String(fields['action']) });
+    } else if (type === 'renderer.slowed') metrics.health.slowedRenderers.inc();
+    else if (type === 'page.hung') metrics.health.hungPages.inc({ action: String(fields['action']) });
   });
 }

@@ -87,7 +87,7 @@ export class Mux {
       metrics: this.#metrics,
       feed: this.feed,
     });
-    this.#health = new Health(this.#pools, () => this.#options, this.feed, this.#metrics);
+    this.#health = new Health({ ...around, memory: this.#memory, options: () => this.#options });
     this.#opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,

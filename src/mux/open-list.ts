@@ -20,6 +20,8 @@ export class OpenList {
   onAdd: (served: ServedBrowser) => void = () => undefined;
   /** For reports. */
   memoryOf: MemoryOf = () => undefined;
+  /** Processor time of its renderers, s; for reports, set by who watches that. */
+  processorOf: (served: ServedBrowser, id: string) => number | undefined = () => undefined;
   /** Added when one has opened, taken off when it has ended. */
   readonly #records = new Map<string, OpenRecord>();
 
@@ -50,7 +52,7 @@ export class OpenList {
   }
 
   reports(tenant?: string): VirtualBrowserReport[] {
-    return this.of(tenant).map((record) => reportOf(record, this.memoryOf));
+    return this.of(tenant).map((record) => reportOf(record, this));
   }
 }
 
@@ -58,9 +60,10 @@ type MemoryOf = (served: ServedBrowser, virtual: VirtualBrowser) => MemoryReport
 
 function reportOf(
   { virtual, served, pool, mode, name, labels, since }: OpenRecord,
-  memoryOf: MemoryOf,
+  { memoryOf, processorOf }: Pick<OpenList, 'memoryOf' | 'processorOf'>,
 ): VirtualBrowserReport {
   const memory = memoryOf(served, virtual);
+  const processorSeconds = processorOf(served, virtual.id);
   return {
     id: virtual.id,
     ...(name !== undefined && { name }),
@@ -76,6 +79,7 @@ function reportOf(
     crashes: virtual.crashes,
     labels,
     ageMs: Math.round(performance.now() - since),
+    ...(processorSeconds !== undefined && { processorSeconds }),
     ...(memory && { memory }),
   };
 }

@@ -78,6 +78,8 @@ export interface VirtualBrowserReport {
   readonly sessions: number;
   /** Pages of its own whose renderer died. */
   readonly crashes: number;
+  /** Processor time that its renderers have used, s; in launched browsers, once it is known which are its own. */
+  readonly processorSeconds?: number;
   /** Of the client that opened it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly ageMs: number;

@@ -11,6 +11,8 @@ export class HealthMetrics {
   readonly transitions: Counter<'to'>;
   readonly hungPages: Counter<'action'>;
   readonly crashedPages: Counter;
+  readonly processor: Counter<'tenant'>;
+  readonly slowedRenderers: Counter;
   readonly #browsers: Gauge<'pool' | 'health'>;
 
   constructor(registry: Registry) {
@@ -36,6 +38,17 @@ export class HealthMetrics {
     this.crashedPages = new Counter({
       name: 'cdpmux_pages_crashed_total',
       help: 'Pages whose renderer died since start.',
+      registers,
+    });
+    this.processor = new Counter({
+      name: 'cdpmux_renderer_processor_seconds_total',
+      help: "Processor time of launched browsers' renderers since start, by the tenant whose they are.",
+      labelNames: ['tenant'],
+      registers,
+    });
+    this.slowedRenderers = new Counter({
+      name: 'cdpmux_renderers_slowed_total',
+      help: 'Renderers that were given the last priority since start, since they kept others waiting.',
       registers,
     });
     this.#browsers = new Gauge({

@@ -92,6 +92,11 @@ export const virtualBrowser = z.object({
   targets: count('Its targets: pages and their tabs, frames, workers.'),
   sessions: count('Its clients’ CDP sessions.'),
   crashes: count('Its pages whose renderer died.'),
+  processorSeconds: z
+    .number()
+    .min(0)
+    .exactOptional()
+    .describe('Processor time of its renderers; in launched browsers, once it is known which are its own.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
   memory: memory.exactOptional().describe('While memory is watched.'),

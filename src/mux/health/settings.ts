@@ -15,4 +15,6 @@ export interface HealthSettings {
   readonly panicShare: number;
   /** For so long a browser that came back is given fewer clients than the others. */
   readonly slowStart: number;
+  /** Renderers that take all the processor they can get have the last priority while others wait. */
+  readonly slowHogs: boolean;
 }

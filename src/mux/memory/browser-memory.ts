@@ -1,4 +1,4 @@
-import { ProcessOwners, type OwnedTarget } from '../../chrome/process-owners.js';
+import { ProcessOwners, type OwnedProcess, type OwnedTarget } from '../../chrome/process-owners.js';
 import { TargetSessions } from '../../chrome/target-sessions.js';
 import type { VirtualBrowser } from '../../virtual/virtual-browser.js';
 import type { VirtualHost } from '../../virtual/virtual-host.js';
@@ -57,6 +57,11 @@ export class BrowserMemory {
   /** Whether processes can be seen, and so what V8 does not tell of. */
   get seesProcesses(): boolean {
     return this.#owners !== undefined;
+  }
+
+  /** Of a launched one: whose each renderer is, as far as that is known. */
+  get processes(): readonly OwnedProcess[] {
+    return this.#owners?.processes ?? [];
   }
 
   get figures(): BrowserFigures {

@@ -1,3 +1,4 @@
+import type { OwnedProcess } from '../../chrome/process-owners.js';
 import type { EventFeed } from '../../telemetry/event-feed.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { VirtualBrowser } from '../../virtual/virtual-browser.js';
@@ -53,6 +54,11 @@ export class MemoryWatch {
   /** Looks at nothing any more. */
   stop(): void {
     for (const served of this.#pools.browsers) this.#guards.get(served)?.stop();
+  }
+
+  /** Whose the renderers of a launched browser are; none where nobody has been in it, and while memory is not watched. */
+  ownersOf(served: ServedBrowser): readonly OwnedProcess[] {
+    return this.#guards.get(served)?.memory.processes ?? [];
   }
 
   /** Of a browser; undefined where nobody has been in it. */
