@@ -15,6 +15,8 @@ export class RawClient {
   readonly #awaited = new Map<number, OnReply>();
   /** Told of what is no reply. */
   onEvent: ((message: Buffer) => void) | undefined;
+  /** Called with how the connection ended. */
+  onClosed: ((code: number, reason: string) => void) | undefined;
   #lastId = 0;
   #failed: ((error: Error) => void) | undefined;
 
@@ -74,7 +76,8 @@ export class RawClient {
     onReply?.(message);
   };
 
-  readonly #onClose = (code: number): void => {
+  readonly #onClose = (code: number, reason: Buffer): void => {
+    this.onClosed?.(code, reason.toString());
     this.#failed?.(new Error(`the connection was closed with ${code}`));
   };
 }

@@ -3,6 +3,7 @@ import { batchingSuite } from './suites/batching.js';
 import { connectSuite } from './suites/connect.js';
 import { floodSuite } from './suites/flood.js';
 import { idleSuite } from './suites/idle.js';
+import { hogsSuite } from './suites/hogs.js';
 import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
@@ -28,4 +29,5 @@ export const suites: readonly Suite[] = [
   linkSuite,
   poolSuite,
   launchSuite,
+  hogsSuite,
 ];

@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 /** Settings that a reload applies by handing them to those who use them. */
 const LIVE = [
   /^(pools\.[^.]+\.)?browsers\.(?!kind$)/,
-  /^(queue|limits|connections|stock|batch|shutdown)\./,
+  /^(queue|limits|connections|stock|batch|health|shutdown|memory(?!\.isolateMb))\./,
   /^log\.level$/,
   /^policy\.(allowedSchemes|files\.allow)$/,
 ];

@@ -52,8 +52,22 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
     const { env, tmpDir, log, load, resolve } = surroundings;
-    const { chrome, browsers, pools, connections, stock, batch, queue, listen, limits, admin, tls, policy } =
-      config;
+    const {
+      chrome,
+      browsers,
+      pools,
+      connections,
+      stock,
+      batch,
+      health,
+      queue,
+      listen,
+      limits,
+      admin,
+      tls,
+      policy,
+      memory,
+    } = config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
       log,
@@ -70,8 +84,10 @@ export class Service {
       connections,
       stock,
       batch,
+      health,
       queue,
       limits,
+      memory,
       outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
       onFault: (error) =>
@@ -91,9 +107,20 @@ export class Service {
       },
       applyTls: (changed) => door?.setTls(changed),
       applySettings: (inForce) => {
-        const { browsers, pools, connections, stock, batch, queue, limits } = inForce;
+        const { browsers, pools, connections, stock, batch, health, queue, limits, memory } = inForce;
         const outgoing = outgoingOf(inForce, log);
-        mux.reconfigure({ browsers, pools, connections, stock, batch, queue, limits, outgoing });
+        mux.reconfigure({
+          browsers,
+          pools,
+          connections,
+          stock,
+          batch,
+          health,
+          queue,
+          limits,
+          outgoing,
+          memory,
+        });
         door?.setLimits(limits);
         surroundings.setLogLevel?.(inForce.log.level);
         ({ shutdown } = inForce);

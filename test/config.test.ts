@@ -28,6 +28,17 @@ describe('defaults', () => {
         drainTimeout: 300_000,
       },
       connections: { maxPerBrowser: 10, idleTimeout: 30_000, maxLifetime: 300_000 },
+      health: {
+        enabled: true,
+        interval: 10_000,
+        timeout: 5_000,
+        pageInterval: 60_000,
+        outlierFactor: 5,
+        maxEjected: 0.3,
+        panicShare: 0.5,
+        slowStart: 30_000,
+        slowHogs: true,
+      },
       queue: { maxLength: 100, timeout: 30_000, aging: 10_000 },
       shutdown: { timeout: 25_000, grace: 0 },
       limits: {
@@ -43,6 +54,8 @@ describe('defaults', () => {
         idle: 0,
         lifetime: 0,
         keepAlive: 600_000,
+        pageHang: 30_000,
+        pageHangAction: 'tell',
       },
       admin: { host: '127.0.0.1' },
     });

@@ -38,6 +38,8 @@ class Wire implements Transport {
     this.#handlers = handlers;
   }
 
+  abort(): void {}
+
   say(message: object): void {
     this.#handlers?.onFrame(Buffer.from(JSON.stringify(message)));
   }

@@ -88,9 +88,9 @@ describe('Metrics', () => {
 
   it('shows browsers by pool and state, with 0 for a state that a pool has none in', async () => {
     let browsers = [
-      { pool: '', state: 'ready', stock: 0 },
-      { pool: '', state: 'ready', stock: 0 },
-      { pool: 'pdf', state: 'broken', stock: 0 },
+      { pool: '', state: 'ready', stock: 0, health: 'closed' },
+      { pool: '', state: 'ready', stock: 0, health: 'closed' },
+      { pool: 'pdf', state: 'broken', stock: 0, health: 'closed' },
     ];
     const metrics = new Metrics(() => ({
       ...IDLE,
@@ -102,6 +102,8 @@ describe('Metrics', () => {
     expect(before.get('cdpmux_browsers{pool="pdf",state="ready"}')).toBe(0);
     expect(before.get('cdpmux_queue_length')).toBe(3);
     expect(before.get('cdpmux_queue_maxwait_seconds')).toBe(1.5);
+    expect(before.get('cdpmux_browsers_health{pool="default",health="closed"}')).toBe(2);
+    expect(before.get('cdpmux_browsers_health{pool="pdf",health="open"}')).toBe(0);
     browsers = [];
     expect((await scrape(metrics)).get('cdpmux_browsers{pool="default",state="ready"}')).toBe(0);
   });

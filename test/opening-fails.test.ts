@@ -33,7 +33,9 @@ describe('a virtual browser that does not come about', () => {
   }, 60_000);
 
   it('counts for nobody, where its way out could not be opened', async () => {
-    const { browsers, pools, connections, stock, batch, queue, limits, policy } = loadConfig({});
+    const { browsers, pools, connections, stock, batch, health, queue, limits, memory, policy } = loadConfig(
+      {},
+    );
     const { allowedSchemes, files } = policy;
     const mux = new Mux({
       version: '0',
@@ -44,8 +46,10 @@ describe('a virtual browser that does not come about', () => {
       connections,
       stock,
       batch,
+      health,
       queue,
       limits,
+      memory,
       outgoing: { allowedSchemes, directories: files.allow, limits: limits.files },
       egress: {
         chromeFlags: [],

@@ -45,6 +45,12 @@ export function perSecond(max: number) {
   return leaf(z.union([z.literal('auto'), number]), `auto, or a whole number, 0 (no limit) to ${max}`);
 }
 
+/** A limit in MB: a whole number, 0 for no limit, or `auto`. */
+export function megabytes() {
+  const number = numeric.pipe(z.int().min(0).max(1_000_000));
+  return leaf(z.union([z.literal('auto'), number]), 'auto, or a whole number, 0 (no limit) to 1000000');
+}
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `1500`, `'1500'`, `'30s'`, `'1.5m'`; undefined for anything else. */

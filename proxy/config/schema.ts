@@ -15,8 +15,10 @@ import {
   hostsAndNetworks,
   integer,
   ipAddress,
+  megabytes,
   origins,
   perSecond,
+  share,
   schemes,
   text,
   url,
@@ -84,6 +86,17 @@ export const configSchema = z.strictObject({
     maxSize: integer(1, 100).default(10),
     window: durationOrNone(1, 10_000, '1ms to 10s').default('none'),
   }),
+  health: z.strictObject({
+    enabled: flag().default(true),
+    interval: duration(1_000, 3_600_000, '1s to 1h').default(10_000),
+    timeout: duration(1_000, 120_000, '1s to 2m').default(5_000),
+    pageInterval: duration(0, DAY, '0 (never) to 24h').default(60_000),
+    outlierFactor: integer(2, 1_000).default(5),
+    maxEjected: share().default(0.3),
+    panicShare: share().default(0.5),
+    slowStart: duration(0, 3_600_000, '0 to 1h').default(30_000),
+    slowHogs: flag().default(true),
+  }),
   queue: z.strictObject({
     maxLength: integer(0, 100_000).default(100),
     timeout: duration(0, 3_600_000, '0 to 1h').default(30_000),
@@ -111,10 +124,29 @@ export const configSchema = z.strictObject({
     lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
     // as long as a name: outlasts a network that comes back, and not a night of forgotten pages
     keepAlive: duration(0, DAY, '0 (none) to 24h').default(600_000),
+    pageHang: duration(0, DAY, '0 (never) to 24h').default(30_000),
+    pageHangAction: choice('tell', 'terminate', 'close').default('tell'),
     files: z.strictObject({
       total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),
     }),
+  }),
+  memory: z.strictObject({
+    enabled: flag().default(true),
+    interval: duration(100, 3_600_000, '100ms to 1h').default(5_000),
+    // auto: 400 and 500, and 80 and 100 more for each further place of browsers.virtualPerBrowser
+    softLimitMb: megabytes().default('auto'),
+    hardLimitMb: megabytes().default('auto'),
+    virtual: z.strictObject({
+      softLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(400),
+      hardLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(500),
+    }),
+    rss: z.strictObject({
+      softLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
+      hardLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
+    }),
+    isolateMb: integer(0, 16_384, "; 0 leaves V8's own").default(0),
+    evictionsPerMinute: integer(0, 100_000).default(30),
   }),
   policy: z.strictObject({
     // by default local without tokens, tenant with them
@@ -194,6 +226,12 @@ export interface Conflict {
 export function conflicts(get: (path: string) => unknown): Conflict[] {
   const found: Conflict[] = [];
   found.push(...conflictsOfBrowsers(get));
+  for (const group of ['memory', 'memory.virtual', 'memory.rss']) {
+    const [soft, hard] = [get(`${group}.softLimitMb`), get(`${group}.hardLimitMb`)];
+    if (typeof soft !== 'number' || typeof hard !== 'number' || hard === 0 || soft < hard) continue;
+    const allowed = `more than ${group}.softLimitMb, which is ${soft}, or 0 for no limit`;
+    found.push({ path: [...group.split('.'), 'hardLimitMb'], allowed });
+  }
   const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
   if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {
     const allowed = `more than connections.idleTimeout, which is ${idle} ms`;

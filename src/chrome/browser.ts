@@ -100,6 +100,11 @@ export class ChromeBrowser {
     return this.#process?.pid;
   }
 
+  /** How often a launched one said that its GPU process died. */
+  get gpuDeaths(): number {
+    return this.#process?.gpuDeaths ?? 0;
+  }
+
   /** Closes the first connection, and with it a launched Chrome, whose processes and profile are gone afterwards. */
   async close(deadline: number): Promise<void> {
     this.connection.close();

@@ -157,6 +157,26 @@ export class Connection implements Upstream {
     this.#transport.close();
   }
 
+  /** Ends it at once, for a browser that does not answer any more. */
+  abort(reason: string): void {
+    this.#transport.abort(reason);
+  }
+
+  /** Asks for a sign of life below the protocol; a pipe has none to give. */
+  ping(onPong: () => void): void {
+    this.#transport.ping?.(onPong);
+  }
+
+  /** Whether there is a sign of life below the protocol. */
+  get hasPing(): boolean {
+    return this.#transport.ping !== undefined;
+  }
+
+  /** Commands that Chrome has not answered, the oldest first. */
+  pending(): IterableIterator<PendingCommand> {
+    return this.#pending.values();
+  }
+
   #register(pending: PendingCommand): number | undefined {
     if (this.#state === 'closed') {
       this.#unanswered(pending, browserLost);

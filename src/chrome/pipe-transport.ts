@@ -77,6 +77,10 @@ export class PipeTransport implements Transport, Line {
     this.#output.destroy();
   }
 
+  abort(reason: string): void {
+    this.#finish(reason);
+  }
+
   /** Whether an earlier write is still going out. */
   get busy(): boolean {
     return this.#input.writableLength > 0;

@@ -12,6 +12,8 @@ import type { Profile } from './profile.js';
 import { commandLine, kill, listProcesses } from './proc.js';
 
 const STDERR_KEPT = 8 * 1024;
+/** As Chrome's own log words it. */
+const GPU_DIED = 'GPU process exited unexpectedly';
 const GONE_WITHIN_MS = 5_000;
 
 /** How to start a Chrome; every field but `signal` is needed, there are no defaults here. */
@@ -57,6 +59,7 @@ export class ChromeProcess {
   readonly #stderr: Readable;
   readonly #cleaned: Promise<void>;
   #stderrTail = Buffer.alloc(0);
+  #gpuDeaths = 0;
   #state: State = { kind: 'running' };
 
   /** Starts Chrome and resolves when it runs; whether it speaks is for the caller to find out over the pipe. */
@@ -124,6 +127,11 @@ export class ChromeProcess {
     this.#cleaned = this.exited.then((exit) => this.#cleanUp(exit));
     // whoever calls close() or destroy() sees it; a Chrome that dies by itself has nobody to tell
     this.#cleaned.catch(() => undefined);
+  }
+
+  /** How often it said that its GPU process died; it starts another one, and after some gives up. */
+  get gpuDeaths(): number {
+    return this.#gpuDeaths;
   }
 
   /** What Chrome last wrote to its error output, at most 8 KiB. */
@@ -194,6 +202,7 @@ export class ChromeProcess {
   }
 
   readonly #stderrOnData = (chunk: Buffer): void => {
+    if (chunk.includes(GPU_DIED)) this.#gpuDeaths++;
     this.#stderrTail = Buffer.concat([this.#stderrTail, chunk]).subarray(-STDERR_KEPT);
   };
 

@@ -21,6 +21,10 @@ export interface Transport {
   listen(handlers: TransportHandlers): void;
   /** Closes; `onClose` follows. */
   close(): void;
+  /** Ends at once, without waiting for the other side, which may never answer; `onClose` is told the reason. */
+  abort(reason: string): void;
+  /** Asks for a sign of life below the protocol; only where there is such a thing. */
+  ping?(onPong: () => void): void;
 }
 
 /** What a transport tells. */

@@ -99,6 +99,16 @@ export class WebSocketTransport implements Transport, Line {
     this.#socket.close();
   }
 
+  abort(reason: string): void {
+    this.#finish(reason);
+  }
+
+  ping(onPong: () => void): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.once('pong', onPong);
+    this.#socket.ping(undefined, undefined, () => undefined);
+  }
+
   /** Whether an earlier write is still going out. */
   get busy(): boolean {
     return this.#busy;

@@ -3,6 +3,7 @@ import { CdpmuxError } from '../errors.js';
 import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import type { VirtualHost } from '../virtual/virtual-host.js';
 import type { ConnectionLoad } from './connection-policy.js';
+import type { Circuit } from './health/breaker.js';
 import type { ConnectionReport } from './reports.js';
 import { Stock, type StockKeeper } from './stock.js';
 
@@ -28,6 +29,8 @@ export class BrowserConnection {
   readonly id: string;
   readonly connection: Connection;
   readonly host: VirtualHost;
+  /** As health checks see it: one that is not closed is given nobody where there is another. */
+  health: Circuit = 'closed';
   readonly #openedAt = performance.now();
   readonly #ended: Promise<void>;
   readonly #stock: Stock;
@@ -150,6 +153,11 @@ export class BrowserConnection {
     this.#stock.close();
   }
 
+  /** Ends it at once, as lost: nothing is heard of it any more. */
+  abort(reason: string): void {
+    this.connection.abort(reason);
+  }
+
   /** Closes it and waits until it is gone; what is on it ends. */
   close(): Promise<void> {
     if (this.#state.kind === 'open' || this.#state.kind === 'retiring') {
@@ -166,6 +174,7 @@ export class BrowserConnection {
       browser,
       transport,
       state: this.isOpen ? 'open' : 'retiring',
+      health: this.health,
       virtualBrowsers: this.host.virtuals.size,
       clients: [...this.host.virtuals].reduce((sum, { clients }) => sum + clients.size, 0),
       pendingCommands,

@@ -14,6 +14,10 @@ import { serveBrowser, type BrowserSource, type ServedBrowser } from './served-b
 
 /** The supply of Chromes that are launched here; those of remote ones are called as their URL. */
 const LAUNCHED = 'launched';
+/** How the reason begins of whatever is done to a browser that is ill. */
+export const FAILED_CHECKS = 'failed health checks';
+/** What a close frame can hold, bytes. */
+const LONGEST_REASON = 123;
 /** So many targets for each place weigh as much as a browser should carry. */
 const TARGETS_A_PLACE = 4;
 
@@ -107,10 +111,14 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     const failed = this.#pool.supplies.flatMap(({ supply, backoff }) =>
       backoff.reason ? [`${which}${supply.name}: ${backoff.reason.message}`] : [],
     );
-    const kinds = this.slots.filter(({ exclusive }) => !exclusive).map(({ state }) => state.kind);
+    const kinds = this.slots
+      .filter(({ exclusive, isBarred }) => !exclusive && !isBarred)
+      .map(({ state }) => state.kind);
     const isMade = kinds.includes('launching') || this.#pool.mayLaunch;
     if (kinds.includes('ready') || (failed.length === 0 && isMade)) return [];
-    return failed.length > 0 ? failed : [`${which}no browser is ready: all are lost, cordoned or draining`];
+    return failed.length > 0
+      ? failed
+      : [`${which}no browser is ready: all are lost, ill, cordoned or draining`];
   }
 
   reconfigure(settings: PoolSettings, queue: MuxOptions['queue']): void {
@@ -143,12 +151,16 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
 
   load(served: ServedBrowser): number {
     const targets = served.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0);
-    return Math.min(1, targets / (TARGETS_A_PLACE * this.capacity));
+    return Math.min(1, targets / (TARGETS_A_PLACE * this.capacity) + served.handicap());
   }
 
   evict(served: ServedBrowser, reason: string): void {
+    const code = reason.startsWith(FAILED_CHECKS) ? 4502 : 4503;
     for (const virtual of served.virtuals) {
-      virtual.end({ code: 4503, reason: `the browser is replaced, connect again: ${reason}` });
+      virtual.end({
+        code,
+        reason: `the browser is replaced, connect again: ${reason}`.slice(0, LONGEST_REASON),
+      });
     }
   }
 
@@ -157,7 +169,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
   }
 
   async #launch(whole?: WholeChrome): Promise<BrowserSource> {
-    const { env, tmpDir, noSandbox, egress } = this.#options.mux;
+    const { env, tmpDir, noSandbox, egress, memory } = this.#options.mux;
     if (!this.#executable) throw new CdpmuxError('NO_CHROME', 'start() has not been called.');
     return {
       kind: 'launch',
@@ -165,6 +177,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
       options: {
         extraFlags: [
           ...(egress?.chromeFlags ?? []),
+          ...isolateFlags(memory),
           ...this.#settings.browsers.flags,
           ...(whole?.flags ?? []),
         ],
@@ -174,6 +187,11 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
       },
     };
   }
+}
+
+/** V8's own limit of each isolate, beneath those of cdpmux. */
+function isolateFlags({ isolateMb }: MuxOptions['memory']): string[] {
+  return isolateMb === 0 ? [] : [`--js-flags=--max-old-space-size=${isolateMb}`];
 }
 
 function connectTo(url: string): BrowserSource {

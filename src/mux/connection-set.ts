@@ -71,12 +71,13 @@ export class ConnectionSet {
   async openVirtual(options: VirtualBrowserOptions): Promise<VirtualBrowser> {
     const open = this.connections.filter(({ isOpen }) => isOpen);
     // Where all are past their lifetime and a successor can't be had, an old one is better than none.
-    const one = leastLoaded(open.length > 0 ? open : this.connections);
+    const well = open.filter(({ health }) => health === 'closed');
+    const one = leastLoaded([well, open, this.connections].find(({ length }) => length > 0) ?? []);
     if (!one) throw new CdpmuxError('BROWSER_LOST', 'The browser was lost; connect again.');
     if (
       this.#mayGrow() &&
       isAnotherWanted(
-        open.map(({ load }) => load),
+        well.map(({ load }) => load),
         this.#options.settings(),
       )
     )

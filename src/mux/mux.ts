@@ -8,13 +8,16 @@ import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { EndReason, VirtualBrowser } from '../virtual/virtual-browser.js';
 import { BrowserFileList } from './browser-file-list.js';
+import { draining } from './draining.js';
 import { Directories } from './directories.js';
 import { Entrance } from './entrance.js';
 import { countEvents } from './event-counts.js';
 import { snapshotOf, statsOf, tenantStatsOf } from './figures.js';
+import { Health } from './health/health.js';
 import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener } from './opener.js';
+import { MemoryWatch } from './memory/memory-watch.js';
 import { OpenList } from './open-list.js';
 import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
@@ -51,10 +54,12 @@ export class Mux {
   readonly #pools: Pools;
   readonly #entrance: Entrance;
   readonly #open = new OpenList();
+  readonly #memory: MemoryWatch;
   readonly #directories = new Directories();
   readonly #quotas = new Quotas();
   readonly #metrics: Metrics;
   readonly #auditor: Auditor;
+  readonly #health: Health;
   readonly #rates: TenantRates;
   #policy: OutgoingPolicy;
   /** Where files of virtual browsers are; made by `start`, unless Chrome could not see them. */
@@ -70,12 +75,15 @@ export class Mux {
     this.#rates = new TenantRates(options.limits.commandsPerSecond, STRANGERS_RATE);
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
+    const around = { pools: this.#pools, open: this.#open, feed: this.feed, metrics: this.#metrics };
+    this.#memory = new MemoryWatch(around, () => this.#options.memory);
     this.#auditor = new Auditor({
       browsers: () => this.#pools.browsers,
       isKept: ({ id }) => this.#open.isKept(id),
       metrics: this.#metrics,
       feed: this.feed,
     });
+    this.#health = new Health({ ...around, memory: this.#memory, options: () => this.#options });
     const opener = new Opener({
       pools: this.#pools,
       quotas: this.#quotas,
@@ -108,6 +116,7 @@ export class Mux {
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     await this.#pools.start();
     this.#auditor.start();
+    this.#health.start();
     if (this.#state === 'new') this.#state = 'ready';
   }
 
@@ -154,11 +163,7 @@ export class Mux {
 
   /** Counts one request over HTTP as a command of the tenant's; throws LIMIT when it is one too many. */
   countRequest(tenant: Tenant): void {
-    const wait = this.#rates.of(tenant)?.tryTake(performance.now()) ?? 0;
-    if (wait === 0) return;
-    const perSecond = this.#rates.perSecond(tenant);
-    const message = `More than ${perSecond} requests and commands per second (limits.commandsPerSecond); come again in ${Math.ceil(wait)} ms.`;
-    throw new CdpmuxError('LIMIT', message, { details: { retryAfter: String(Math.ceil(wait / 1_000)) } });
+    this.#rates.countRequest(tenant);
   }
 
   /** What the Chrome says of itself that new clients get. */
@@ -281,6 +286,7 @@ export class Mux {
   reconfigure(live: LiveOptions): void {
     this.#options = { ...this.#options, ...live };
     this.#pools.reconfigure(this.#options);
+    this.#health.rearm();
     this.#rates.reconfigure(this.#options.limits.commandsPerSecond);
     this.#policy = policyOf(this.#options.outgoing);
   }
@@ -312,6 +318,8 @@ export class Mux {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
     this.#auditor.stop();
+    this.#health.stop();
+    this.#memory.stop();
     for (const { virtuals } of this.#pools.browsers) {
       for (const virtual of virtuals) virtual.end({ code: 1001, reason: 'cdpmux is stopping' });
     }
@@ -327,10 +335,4 @@ export class Mux {
   #mustServe(): void {
     if (this.#state === 'closing') throw new CdpmuxError('CLOSING', 'cdpmux is stopping.');
   }
-}
-
-function draining(): CdpmuxError {
-  const message =
-    'cdpmux is draining and takes nobody new; connect to another one, or again once it is back.';
-  return new CdpmuxError('CLOSING', message);
 }

@@ -1,7 +1,7 @@
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { Made } from './fit.js';
 import type { Keeping } from './keeping.js';
-import type { VirtualBrowserReport } from './reports.js';
+import type { MemoryReport, VirtualBrowserReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
 
 /** A virtual browser that is open, with where it is and how it came there. */
@@ -20,11 +20,19 @@ export interface OpenRecord {
 
 /** All virtual browsers that are open, by their ids. */
 export class OpenList {
+  /** Told in which browser one has opened; set, as the next one, by who watches memory. */
+  onAdd: (served: ServedBrowser) => void = () => undefined;
+  /** For reports. */
+  memoryOf: MemoryOf = () => undefined;
+  /** Processor time of its renderers, s; for reports, set by who watches that. */
+  processorOf: (served: ServedBrowser, id: string) => number | undefined = () => undefined;
   /** Added when one has opened, taken off when it has ended. */
   readonly #records = new Map<string, OpenRecord>();
 
   add(record: OpenRecord): void {
-    if (!record.virtual.ended) this.#records.set(record.virtual.id, record);
+    if (record.virtual.ended) return;
+    this.#records.set(record.virtual.id, record);
+    this.onAdd(record.served);
   }
 
   remove(id: string): void {
@@ -48,13 +56,20 @@ export class OpenList {
   }
 
   reports(tenant?: string): VirtualBrowserReport[] {
-    return this.of(tenant).map(reportOf);
+    return this.of(tenant).map((record) => reportOf(record, this));
   }
 }
 
-function reportOf(record: OpenRecord): VirtualBrowserReport {
+type MemoryOf = (served: ServedBrowser, virtual: VirtualBrowser) => MemoryReport | undefined;
+
+function reportOf(
+  record: OpenRecord,
+  { memoryOf, processorOf }: Pick<OpenList, 'memoryOf' | 'processorOf'>,
+): VirtualBrowserReport {
   const { virtual, served, pool, mode, name, labels, since, keeping } = record;
   const keptUntil = virtual.used ? undefined : keeping.until;
+  const memory = memoryOf(served, virtual);
+  const processorSeconds = processorOf(served, virtual.id);
   return {
     id: virtual.id,
     ...(name !== undefined && { name }),
@@ -67,8 +82,11 @@ function reportOf(record: OpenRecord): VirtualBrowserReport {
     contexts: virtual.host.contextsOf(virtual).length,
     targets: virtual.targets().length,
     sessions: virtual.quota.count('sessions'),
+    crashes: virtual.crashes,
     labels,
     ageMs: Math.round(performance.now() - since),
     ...(keptUntil !== undefined && { keptUntil: new Date(keptUntil).toISOString() }),
+    ...(processorSeconds !== undefined && { processorSeconds }),
+    ...(memory && { memory }),
   };
 }

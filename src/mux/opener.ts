@@ -174,6 +174,7 @@ export class Opener {
       },
       onIdle: hooks.onIdle,
       isKept: () => hooks.keeping.outlives,
+      onCrash: () => this.#around.metrics.health.crashedPages.inc(),
     });
   }
 }

@@ -2,6 +2,9 @@ import type { BrowserKind } from '../chrome/executable-types.js';
 import type { BatchSettings } from '../chrome/write-batch.js';
 import type { Egress } from '../virtual/egress.js';
 import type { VirtualLimits } from '../virtual/limits.js';
+import type { HangAction } from './health/page-watch.js';
+import type { HealthSettings } from './health/settings.js';
+import type { MemorySettings } from './memory/settings.js';
 import type { PerSecond } from './rate-limit.js';
 import type { OutgoingOptions } from './file-root.js';
 import type { StockSettings } from './stock-policy.js';
@@ -65,6 +68,7 @@ export interface MuxOptions {
   /** What is kept ready in each browser. */
   readonly stock: StockSettings;
   readonly batch: BatchSettings;
+  readonly health: HealthSettings;
   readonly queue: {
     readonly maxLength: number;
     /** Longest wait for a place, ms. */
@@ -81,7 +85,12 @@ export interface MuxOptions {
     readonly idle: number;
     /** Longest life of a virtual browser, ms; 0 for no limit. */
     readonly lifetime: number;
+    /** A page that leaves a command unanswered for so long is looked at, ms; 0 for no limit. */
+    readonly pageHang: number;
+    readonly pageHangAction: HangAction;
   };
+  /** What browsers and virtual browsers may hold in memory. */
+  readonly memory: MemorySettings;
   /** Told of errors of cdpmux's own, which end whom they concern; by default they are warnings of Node's. */
   readonly onFault?: (error: unknown) => void;
   /** What of the machine strangers may reach. */
@@ -90,5 +99,17 @@ export interface MuxOptions {
 
 /** What can be changed while it runs. */
 export type LiveOptions = Partial<
-  Pick<MuxOptions, 'browsers' | 'pools' | 'queue' | 'limits' | 'connections' | 'stock' | 'batch' | 'outgoing'>
+  Pick<
+    MuxOptions,
+    | 'browsers'
+    | 'pools'
+    | 'queue'
+    | 'limits'
+    | 'connections'
+    | 'stock'
+    | 'batch'
+    | 'health'
+    | 'outgoing'
+    | 'memory'
+  >
 >;

@@ -5,7 +5,7 @@ import type { EventFeed } from '../telemetry/event-feed.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { BrowserPool } from './browser-pool.js';
 import type { ConnectionSettings, MuxOptions } from './options.js';
-import type { BrowserReport, ConnectionReport, QueueReport, WaitingReport } from './reports.js';
+import type { BrowserReport, ConnectionReport, MemoryReport, QueueReport, WaitingReport } from './reports.js';
 import type { ServedBrowser } from './served-browser.js';
 import type { StockSettings } from './stock-policy.js';
 import { priorities } from './types.js';
@@ -16,6 +16,8 @@ const LISTED = 1_000;
 /** The pool without a name, and those with one. */
 export class Pools {
   readonly #pools: ReadonlyMap<string, BrowserPool>;
+  /** For reports; set by who watches memory. */
+  memoryOf: (served: ServedBrowser) => MemoryReport | undefined = () => undefined;
   #connections: ConnectionSettings;
   #stock: StockSettings;
   #batch: BatchSettings;
@@ -104,7 +106,9 @@ export class Pools {
 
   reports(): BrowserReport[] {
     return this.all.flatMap((pool) =>
-      pool.slots.filter(({ state }) => state.kind !== 'gone').map((slot) => reportOf(pool, slot)),
+      pool.slots
+        .filter(({ state }) => state.kind !== 'gone')
+        .map((slot) => reportOf(pool, slot, this.memoryOf)),
     );
   }
 
@@ -115,9 +119,9 @@ export class Pools {
   /** Connections that could take one more client. */
   get connectionsWithRoom(): number {
     const withRoom = this.all.flatMap(({ slots, capacity }) =>
-      slots.filter(({ state, resource, exclusive }) => {
+      slots.filter(({ state, resource, exclusive, tooHeavy }) => {
         const room = (exclusive ? 1 : capacity) - (resource?.virtuals.length ?? 0);
-        return state.kind === 'ready' && room > 0;
+        return state.kind === 'ready' && room > 0 && tooHeavy === undefined;
       }),
     );
     const connections = withRoom.flatMap(({ resource }) => resource?.connections() ?? []);
@@ -175,25 +179,34 @@ function waitingIn({ name, line }: BrowserPool): WaitingReport[] {
   }));
 }
 
-function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>): BrowserReport {
+function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>, memoryOf: Pools['memoryOf']): BrowserReport {
   const { state, resource: served, from, exclusive } = slot;
   const isLaunched = from.supply.exclusive;
+  const now = performance.now();
+  const memory = served && memoryOf(served);
   return {
     id: slot.id,
     pool: pool.name,
     state: state.kind === 'gone' ? 'broken' : state.kind,
-    ...('reason' in state && { reason: state.reason }),
+    ...('reason' in state
+      ? { reason: state.reason }
+      : slot.tooHeavy !== undefined && { reason: slot.tooHeavy }),
     source: isLaunched ? 'launched' : 'remote',
     mode: exclusive ? 'exclusive' : 'shared',
     ...(served && { product: served.version.product }),
     ...(served?.pid !== undefined && { pid: served.pid }),
     ...(!isLaunched && { endpoint: from.supply.name }),
-    ageMs: Math.round(performance.now() - slot.launchedAt),
+    ageMs: Math.round(now - slot.launchedAt),
     uses: slot.uses,
     virtualBrowsers: served?.virtuals.length ?? 0,
     capacity: exclusive ? 1 : pool.capacity,
     targets: served?.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0) ?? 0,
     connections: served?.connections().length ?? 0,
     stock: served?.stocked ?? 0,
+    health: served?.health ?? 'closed',
+    ...(slot.isBarred && { barred: [...slot.bars.values()].join('; ') }),
+    crashes: served?.crashes ?? 0,
+    idleMs: slot.used > 0 ? 0 : Math.round(now - slot.idleSince),
+    ...(memory && { memory }),
   };
 }

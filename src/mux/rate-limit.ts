@@ -1,3 +1,4 @@
+import { CdpmuxError } from '../errors.js';
 import type { Tenant } from '../virtual/tenant.js';
 
 /** What may come at once after a pause: so many ms of the steady rate. */
@@ -78,5 +79,13 @@ export class TenantRates {
     const limit = new RateLimit(perSecond, COMMAND_BURST);
     this.#limits.set(tenant.name, limit);
     return limit;
+  }
+
+  /** Counts one request over HTTP; throws LIMIT when it is one too many. */
+  countRequest(tenant: Tenant): void {
+    const wait = this.of(tenant)?.tryTake(performance.now()) ?? 0;
+    if (wait === 0) return;
+    const message = `More than ${this.perSecond(tenant)} requests and commands per second (limits.commandsPerSecond); come again in ${Math.ceil(wait)} ms.`;
+    throw new CdpmuxError('LIMIT', message, { details: { retryAfter: String(Math.ceil(wait / 1_000)) } });
   }
 }

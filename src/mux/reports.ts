@@ -1,7 +1,28 @@
+import type { Circuit } from './health/breaker.js';
 import type { Priority } from './types.js';
 
 /** Where a browser is in its life; `src/pool` says what leads from one to the next. */
 export type BrowserState = 'launching' | 'ready' | 'cordoned' | 'draining' | 'broken';
+
+/** What a browser or a virtual browser holds in memory, MB of 1,048,576 bytes; what is told by V8 is of the last sample. */
+export interface MemoryReport {
+  /** What pages and workers hold beyond empty ones: arrays, strings, typed arrays, wasm, DOM. Limits are about this. */
+  readonly heldMb: number;
+  /** V8's heaps, each once: used, and taken for it. */
+  readonly heapUsedMb: number;
+  readonly heapTotalMb: number;
+  /** Typed arrays and the like. */
+  readonly backingMb: number;
+  /** DOM nodes and what else pages hold outside of V8. */
+  readonly embedderMb: number;
+  readonly isolates: number;
+  /** Pages that did not tell of their heap in time. */
+  readonly timeouts: number;
+  /** Of all processes of a launched browser. */
+  readonly residentMb?: number;
+  /** What can't be seen of a remote one. */
+  readonly unseen?: string;
+}
 
 /** One browser of a pool, as an operator sees it. */
 export interface BrowserReport {
@@ -30,6 +51,16 @@ export interface BrowserReport {
   readonly connections: number;
   /** Virtual browsers kept ready for those who come next; they count nowhere else. */
   readonly stock: number;
+  /** The circuit breaker of its health checks: given nobody unless it is closed. */
+  readonly health: Circuit;
+  /** Why it is given nobody, for its health or for what else was found. */
+  readonly barred?: string;
+  /** Pages whose renderer died in it. */
+  readonly crashes: number;
+  /** How long nobody has been in it; 0 while somebody is. */
+  readonly idleMs: number;
+  /** Once somebody has been in it, and while memory is watched. */
+  readonly memory?: MemoryReport;
 }
 
 /** One virtual browser, as an operator or its owner sees it. */
@@ -47,11 +78,17 @@ export interface VirtualBrowserReport {
   readonly contexts: number;
   readonly targets: number;
   readonly sessions: number;
+  /** Pages of its own whose renderer died. */
+  readonly crashes: number;
+  /** Processor time that its renderers have used, s; in launched browsers, once it is known which are its own. */
+  readonly processorSeconds?: number;
   /** Of the client that opened it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly ageMs: number;
   /** While nobody is there: when it ends unless somebody comes, in ISO 8601. */
   readonly keptUntil?: string;
+  /** While memory is watched. */
+  readonly memory?: MemoryReport;
 }
 
 /** One connection to a browser. */
@@ -61,6 +98,8 @@ export interface ConnectionReport {
   readonly transport: 'pipe' | 'websocket';
   /** `retiring`: past its lifetime, and closed with its last client. */
   readonly state: 'open' | 'retiring';
+  /** The circuit breaker of its health checks: given nobody unless it is closed, where there is another. */
+  readonly health: Circuit;
   readonly virtualBrowsers: number;
   readonly clients: number;
   readonly pendingCommands: number;

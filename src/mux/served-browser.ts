@@ -8,7 +8,9 @@ import type { ConnectionCounts } from '../telemetry/connection-counts.js';
 import { TraceLock } from '../virtual/trace-lock.js';
 import type { VirtualBrowser, VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import { VirtualHost } from '../virtual/virtual-host.js';
+import type { BrowserConnection } from './browser-connection.js';
 import { ConnectionSet } from './connection-set.js';
+import type { Circuit } from './health/breaker.js';
 import type { ConnectionSettings } from './options.js';
 import type { ConnectionReport } from './reports.js';
 import type { StockKeeper } from './stock.js';
@@ -50,6 +52,10 @@ export class ServedBrowser {
   readonly pid: number | undefined;
   /** The WebSocket URL of a remote one. */
   readonly endpoint: string | undefined;
+  /** What weighs on it beside what it carries, 0 to 1; set by whoever watches its health. */
+  handicap: () => number = () => 0;
+  /** The circuit breaker of its health checks. */
+  health: Circuit = 'closed';
   readonly #chrome: ChromeBrowser;
   readonly #set: ConnectionSet;
 
@@ -60,6 +66,20 @@ export class ServedBrowser {
     this.endpoint = chrome.url;
     this.#chrome = chrome;
     this.#set = set;
+  }
+
+  get links(): readonly BrowserConnection[] {
+    return this.#set.connections;
+  }
+
+  /** Pages whose renderer died in it. */
+  get crashes(): number {
+    return this.hosts.reduce((sum, { crashes }) => sum + crashes, 0);
+  }
+
+  /** How often a launched one said that its GPU process died. */
+  get gpuDeaths(): number {
+    return this.#chrome.gpuDeaths;
   }
 
   /** One for each connection. */

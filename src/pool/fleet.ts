@@ -150,6 +150,20 @@ export class Fleet<R, W> {
     this.#onChange();
   }
 
+  /** Keeps newcomers from it, beside an operator's cordon and without touching that; `by` is whose bar it is. */
+  bar(slot: Slot<R>, by: string, reason: string): void {
+    const isNew = !slot.isBarred;
+    slot.bars.set(by, reason);
+    if (!isNew) return;
+    this.refill();
+    this.#onChange();
+  }
+
+  /** Takes one's own bar away. */
+  unbar(slot: Slot<R>, by: string): void {
+    if (slot.bars.delete(by) && !slot.isBarred) this.#onChange();
+  }
+
   /** Takes nobody new, and is closed with its last lease or after `within` ms. */
   drain(slot: Slot<R>, reason: string, within: number): void {
     if (slot.state.kind === 'draining') return;
@@ -247,9 +261,15 @@ export class Fleet<R, W> {
   #launchMissing(): Slot<R>[] {
     const launched: Slot<R>[] = [];
     for (const from of this.#supplies) {
-      // Those that are leaving are replaced before they have gone.
+      // Those that are leaving are replaced before they have gone; of an endpoint there is no other than the one that is unfit.
       const staying = (): Slot<R>[] =>
-        this.slots.filter((slot) => slot.from === from && slot.counts && slot.state.kind !== 'draining');
+        this.slots.filter(
+          (slot) =>
+            slot.from === from &&
+            slot.counts &&
+            slot.state.kind !== 'draining' &&
+            !(slot.isBarred && from.supply.exclusive),
+        );
       const { min, max } = from.supply;
       while (
         staying().filter(({ exclusive }) => !exclusive).length < min &&

@@ -116,7 +116,11 @@ export class Keeper<R, W> {
   /** Those that take new clients, or will. */
   #open(): Slot<R>[] {
     return this.#fleet.slots.filter(
-      ({ state, exclusive }) => !exclusive && (state.kind === 'launching' || state.kind === 'ready'),
+      ({ state, exclusive, isBarred, tooHeavy }) =>
+        !exclusive &&
+        !isBarred &&
+        tooHeavy === undefined &&
+        (state.kind === 'launching' || state.kind === 'ready'),
     );
   }
 }

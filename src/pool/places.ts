@@ -43,6 +43,8 @@ export class Places<R, W> {
     return (
       (kind === 'ready' || kind === 'launching') &&
       !slot.exclusive &&
+      !slot.isBarred &&
+      slot.tooHeavy === undefined &&
       slot !== this.#held &&
       slot.used < this.#options().perResource
     );
@@ -108,7 +110,8 @@ export class Places<R, W> {
     if (!isWanted) this.#held = undefined;
     else if (this.#held?.state.kind !== 'ready') {
       const candidates = this.#fleet.slots.filter(
-        (slot) => slot.state.kind === 'ready' && !slot.exclusive && slot.from.supply.exclusive,
+        (slot) =>
+          slot.state.kind === 'ready' && !slot.isBarred && !slot.exclusive && slot.from.supply.exclusive,
       );
       this.#held = candidates.sort((a, b) => a.used - b.used)[0];
     }

@@ -8,6 +8,7 @@ import { Places, type PlaceWish } from './places.js';
 import { closing, untilAborted, wentAway } from './refusals.js';
 import { ServiceRate } from './service-rate.js';
 import type { Slot, SupplyState } from './slot.js';
+import { Upkeep } from './upkeep.js';
 
 /** How often the fleet is looked after, ms. */
 const LOOK_INTERVAL = 1_000;
@@ -47,6 +48,8 @@ export interface Waiting<W> extends Waiter {
 export class Pool<R, W = never> {
   readonly #line: FairQueue<Waiting<W>>;
   readonly #queue: PQueue<FairQueue<Waiting<W>>, WaiterOptions<Waiting<W>> & { signal?: AbortSignal }>;
+  /** For those who look after resources from outside. */
+  readonly upkeep: Upkeep<R>;
   readonly #fleet: Fleet<R, W>;
   readonly #keeper: Keeper<R, W>;
   readonly #rate = new ServiceRate();
@@ -75,6 +78,7 @@ export class Pool<R, W = never> {
     this.#fleet = new Fleet(around, options.supplies, () => this.#onChange());
     this.#places = new Places(this.#fleet, () => this.#options, around);
     this.#keeper = new Keeper(this.#fleet, () => this.#options, around.random);
+    this.upkeep = new Upkeep(this.#fleet, this.#keeper);
   }
 
   /** Makes the resources that are always there; rejects with the first failure when none comes. */
@@ -189,12 +193,12 @@ export class Pool<R, W = never> {
   }
 
   /** The same, with a successor started first. */
-  recycle(id: string): void {
+  recycle(id: string, reason = 'recycled by an operator'): void {
     const slot = this.#fleet.find(id);
     if (slot.resource === undefined) {
       throw new CdpmuxError('CONFLICT', `The browser ${id} is ${slot.state.kind} and can't be recycled now.`);
     }
-    slot.stale = 'recycled by an operator';
+    slot.stale = reason;
     this.#keeper.replaceStale();
   }
 

@@ -72,6 +72,10 @@ export class Slot<R> {
   idleSince: number;
   /** To be replaced, and why: too old, used too often, or ordered. */
   stale: string | undefined;
+  /** Who keeps newcomers from it beside operators, with the reason; whoever put one in takes it out again. */
+  readonly bars = new Map<string, string>();
+  /** Takes nobody new until it holds less memory, and why; set and taken back by who watches memory. */
+  tooHeavy: string | undefined;
   #state: SlotState<R>;
 
   constructor({ id, from, exclusive, ready }: NewSlot<R>, now: number) {
@@ -95,6 +99,11 @@ export class Slot<R> {
   /** Launching, or with a resource that lives. */
   get alive(): boolean {
     return this.#state.kind !== 'broken' && this.#state.kind !== 'gone';
+  }
+
+  /** Somebody found it unfit for newcomers; who is there stays. */
+  get isBarred(): boolean {
+    return this.bars.size > 0;
   }
 
   /** Counts towards the most that there may be: alive, and not just about to be closed. */

@@ -65,6 +65,11 @@ export class ClientTrace {
     return command;
   }
 
+  /** Notes something that happened to the client on its span. */
+  addEvent(name: string, attributes: Attributes): void {
+    if (this.#recording) this.#span.addEvent(name, attributes);
+  }
+
   /** Ends the span and those of commands still unanswered; further calls do nothing. */
   end(reason?: string): void {
     if (!this.#recording) return;

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
+import { HealthMetrics } from './health-metrics.js';
+import { MemoryMetrics } from './memory-metrics.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { StockCounts } from './stock-counts.js';
@@ -46,7 +48,11 @@ export class Metrics {
   /** Counted by those who keep virtual browsers ready. */
   readonly stock = new StockCounts();
   readonly #registry = new Registry();
+  /** Counted by those who watch browsers and pages. */
+  readonly health = new HealthMetrics(this.#registry);
   readonly #pool = new PoolMetrics(this.#registry);
+  /** What became of those who hold too much memory. */
+  readonly memory = new MemoryMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
@@ -69,6 +75,8 @@ export class Metrics {
     const stock = new StockMetrics(this.#registry);
     this.#writers.push(({ pool }) => stock.write(pool.browsers, this.stock));
     this.#writers.push(() => writes.write());
+    this.#writers.push(({ pool: { pools, browsers } }) => this.health.write(pools, browsers));
+    this.#writers.push(({ pool }) => this.memory.write(pool.browsers));
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

@@ -1,10 +1,15 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { MemorySnapshot } from './memory-metrics.js';
 
 /** The pools and the queue at the moment of a scrape. */
 export interface PoolSnapshot {
   /** Names of all pools, of those without a browser too. */
   readonly pools: readonly string[];
-  readonly browsers: readonly { readonly pool: string; readonly state: string; readonly stock: number }[];
+  readonly browsers: readonly (MemorySnapshot & {
+    readonly state: string;
+    readonly health: string;
+    readonly stock: number;
+  })[];
   readonly queue: { readonly length: number; readonly maxwaitMs: number };
 }
 

@@ -99,8 +99,8 @@ const B = 0x42;
 const P = 0x50;
 
 /**
- * Whether cdpmux must look at an event before the client gets it: those of the Target and Browser domains, and
- * `Page.frameAttached`. Two bytes rule out nearly all others (`Ta`, `Br`, and `Page.frameA`).
+ * Whether cdpmux must look at an event before the client gets it: those of the Target and Browser domains,
+ * `Page.frameAttached` and `Page.javascriptDialog…`. Two bytes rule out nearly all others (`Ta`, `Br`, `Page.frameA`, `Page.javasc`).
  */
 export function isWatched(message: Buffer, scan: MessageScanner): boolean {
   const at = scan.methodStart;
@@ -111,6 +111,7 @@ export function isWatched(message: Buffer, scan: MessageScanner): boolean {
     case B:
       return message[at + 1] === 0x72;
     case P:
+      if (message[at + 10] === 0x63) return message[at + 5] === 0x6a;
       return message[at + 10] === 0x41 && scan.methodEnd - at === 'Page.frameAttached'.length;
     default:
       return false;

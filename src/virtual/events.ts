@@ -24,6 +24,8 @@ export function handleEvent(session: ClientSession, message: Buffer, scan: Messa
 type EventHandler = (session: ClientSession, params: never) => boolean;
 
 const ofSessions: Record<string, EventHandler> = {
+  'Page.javascriptDialogOpening': (session) => onDialog(session, session),
+  'Page.javascriptDialogClosed': (session) => onDialog(session, undefined),
   'Target.attachedToTarget': onAttached,
   'Target.detachedFromTarget': onDetached,
 };
@@ -82,6 +84,13 @@ function onDownloadWillBegin(
   const { virtual } = session.client;
   if (!virtual.owns(event.frameId) && !virtual.frames.has(event.frameId)) return false;
   virtual.downloads.add(event.guid);
+  return true;
+}
+
+/** Its page answers nobody while a dialog is open. */
+function onDialog({ client, targetId }: ClientSession, dialog: ClientSession | undefined): boolean {
+  const record = client.virtual.host.target(targetId);
+  if (record) record.dialog = dialog;
   return true;
 }
 

@@ -103,5 +103,59 @@ export const muxDomain = {
         },
       ],
     },
+    {
+      name: 'pageHung',
+      description:
+        'A page of this virtual browser has left a command unanswered for limits.pageHang, and does not answer cdpmux either: it is stuck in a script, or its process does not run. Not sent of pages that wait for the network or in a dialog, or stand at a breakpoint. Sent as draining is, once until the page answers again.',
+      parameters: [
+        { name: 'targetId', ...text, description: 'The page, or the frame of another process.' },
+        {
+          name: 'pendingMs',
+          type: 'number',
+          description: 'How long the oldest command has been unanswered.',
+        },
+        {
+          name: 'action',
+          ...text,
+          enum: ['tell', 'terminate', 'close'],
+          description:
+            'What cdpmux does about it (limits.pageHangAction): nothing more, terminate the script, or close the page.',
+        },
+      ],
+    },
+    {
+      name: 'memoryWarning',
+      description:
+        'This virtual browser, or all in its Chrome together, hold more memory than the soft limit: let go of what is not needed, or close pages. Past the hard limit the largest virtual browsers are ended. Sent to those who cause it, as draining is.',
+      parameters: [
+        {
+          name: 'of',
+          ...text,
+          enum: ['virtualBrowser', 'browser'],
+          description: 'Whose limit it is; that of a browser is of all in it together.',
+        },
+        {
+          name: 'heldMb',
+          type: 'number',
+          description: 'What is held beyond empty pages, in MB of 1048576 bytes.',
+        },
+        { name: 'ownMb', type: 'number', description: 'What of that this virtual browser holds.' },
+        { name: 'softLimitMb', type: 'number', description: 'The limit that was passed.' },
+        {
+          name: 'hardLimitMb',
+          type: 'number',
+          description: 'The limit past which somebody has to go; 0 where there is none.',
+        },
+      ],
+    },
+    {
+      name: 'evicted',
+      description:
+        'This virtual browser is ended at once because of what it holds. The WebSocket is closed with the same code and reason right after it.',
+      parameters: [
+        { name: 'code', type: 'integer', description: 'The WebSocket close code, 4413.' },
+        { name: 'reason', ...text, description: 'What was held, and which limit it passed.' },
+      ],
+    },
   ],
 } as const;

@@ -1,4 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
+import type { ClientSession } from './client-session.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 
 /** A target that exists in Chrome, and whose it is. */
@@ -10,6 +11,8 @@ export interface TargetRecord {
   readonly isExcess: boolean;
   /** Sessions that the owner's clients have on it. */
   sessions: number;
+  /** The session in which its client was told of a JavaScript dialog that is open. */
+  dialog?: ClientSession | undefined;
 }
 
 /** The target as its owner sees it: attached when one of its own clients is. */

@@ -54,6 +54,8 @@ export interface VirtualBrowserOptions {
   readonly onIdle: (virtual: VirtualBrowser) => void;
   /** Whether it will live on then, as things are now. */
   readonly isKept: () => boolean;
+  /** Called when the renderer of one of its pages has died. */
+  readonly onCrash?: () => void;
 }
 
 /** Why a virtual browser ends, as its clients read it when their WebSocket closes. */
@@ -77,12 +79,16 @@ export class VirtualBrowser {
   /** What it has of what its limits count. */
   readonly quota: Quota;
   readonly host: VirtualHost;
+  /** Nothing of it is older, by `performance.now`. */
+  readonly openedAt: number;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
   /** Shared roots that are being made for its clients' auto-attach; they count as its own from then on. */
   rootsInMaking = 0;
   /** Traces that its clients have not read yet. */
   readonly streams = new OwnStreams();
+  /** Pages of its own whose renderer died. */
+  crashes = 0;
   /** What cdpmux itself asks of its targets. */
   readonly own: OwnSessions;
   readonly defaultContextId: string;
@@ -114,6 +120,7 @@ export class VirtualBrowser {
 
   private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
     this.host = host;
+    this.openedAt = host.exclusive ? -Infinity : performance.now();
     this.id = options.id;
     this.tenant = options.tenant;
     this.limits = options.limits;
@@ -325,7 +332,11 @@ export class VirtualBrowser {
     this.#tell((discovery) => discovery.changed(record));
   }
 
-  targetCrashed(event: Protocol.Target.TargetCrashedEvent): void {
+  targetCrashed(event: Protocol.Target.TargetCrashedEvent, counts: boolean): void {
+    if (counts) {
+      this.crashes++;
+      this.#options.onCrash?.();
+    }
     this.own.crashed(event.targetId);
     this.#tell((discovery) => discovery.crashed(event));
   }

@@ -126,6 +126,11 @@ export class VirtualClient implements ReplySink {
     if (this.#isToldOfMux) this.root.emit('Mux.draining', { deadline });
   }
 
+  /** An event of the Mux domain, for a client that has used it. */
+  tellOfMux(event: string, params: object): void {
+    if (this.#isToldOfMux) this.root.emit(event, params);
+  }
+
   /** A frame from the client's socket. */
   onMessage(frame: Buffer, isBinary: boolean): void {
     if (this.#state.kind === 'closed') return;

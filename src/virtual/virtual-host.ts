@@ -44,6 +44,8 @@ export class VirtualHost implements EventSink {
   readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
+  /** Pages whose renderer died. */
+  crashes = 0;
   /** Shared by all hosts of one Chrome, which has one tracing. */
   readonly tracing: TraceLock;
   /** Hears of all downloads, once a stranger is here. */
@@ -345,7 +347,10 @@ export class VirtualHost implements EventSink {
       if (session.targetId === event.targetId) this.upstream.failSession(session.id, targetCrashed);
     }
     this.unseen.crashed(event.targetId);
-    this.#targets.get(event.targetId)?.owner.targetCrashed(event);
+    const record = this.#targets.get(event.targetId);
+    // A tab goes with its page.
+    if (record?.info.type !== 'tab') this.crashes++;
+    record?.owner.targetCrashed(event, record.info.type !== 'tab');
   }
 
   #onDestroyed(targetId: string): void {

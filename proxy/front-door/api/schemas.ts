@@ -4,6 +4,7 @@ import type {
   ConnectionReport,
   FeedEvent,
   FileEntry,
+  MemoryReport,
   MuxStats,
   QueueReport,
   TenantStats,
@@ -26,12 +27,29 @@ export const browserState = z.enum(['launching', 'ready', 'cordoned', 'draining'
 export const mode = z.enum(['shared', 'exclusive']);
 /** Words for where a connection is in its life. */
 export const connectionState = z.enum(['open', 'retiring']);
+/** Words for what health checks say of a browser or a connection. */
+export const health = z.enum(['closed', 'open', 'half-open']);
 /** Words for how a connection goes. */
 export const transport = z.enum(['pipe', 'websocket']);
 /** Words for how urgent one who waits is. */
 export const priority = z.enum(['low', 'normal', 'high', 'critical']);
 /** Words for where a browser comes from. */
 export const source = z.enum(['launched', 'remote']);
+
+const megabytes = (what: string) => z.number().min(0).describe(`${what} In MB of 1048576 bytes.`);
+
+/** A `MemoryReport`. */
+export const memory = z.object({
+  heldMb: megabytes('What pages and workers hold beyond empty ones; limits are about this.'),
+  heapUsedMb: megabytes('Used of V8’s heaps, each counted once.'),
+  heapTotalMb: megabytes('Taken for V8’s heaps.'),
+  backingMb: megabytes('Typed arrays and the like.'),
+  embedderMb: megabytes('DOM nodes and what else is outside of V8.'),
+  isolates: count('V8 heaps.'),
+  timeouts: count('Pages that did not tell of their heap in time.'),
+  residentMb: megabytes('All processes of a launched browser.').exactOptional(),
+  unseen: z.string().exactOptional().describe('What can’t be seen of a remote browser.'),
+}) satisfies z.ZodType<MemoryReport>;
 
 /** A `BrowserReport`. */
 export const browser = z.object({
@@ -51,6 +69,14 @@ export const browser = z.object({
   targets: count('Targets of virtual browsers in it.'),
   connections: count('Connections to it.'),
   stock: count('Virtual browsers kept ready in it for those who come next; they count nowhere else.'),
+  health: health.describe('The circuit breaker of its health checks: given nobody unless it is closed.'),
+  barred: z
+    .string()
+    .exactOptional()
+    .describe('Why it is given nobody, for its health or for what else was found.'),
+  crashes: count('Pages whose renderer died in it.'),
+  idleMs: z.number().min(0).describe('How long nobody has been in it, in ms; 0 while somebody is.'),
+  memory: memory.exactOptional().describe('Once somebody has been in it, and while memory is watched.'),
 }) satisfies z.ZodType<BrowserReport>;
 
 /** A `VirtualBrowserReport`. */
@@ -66,12 +92,19 @@ export const virtualBrowser = z.object({
   contexts: count('Its BrowserContexts.'),
   targets: count('Its targets: pages and their tabs, frames, workers.'),
   sessions: count('Its clients’ CDP sessions.'),
+  crashes: count('Its pages whose renderer died.'),
+  processorSeconds: z
+    .number()
+    .min(0)
+    .exactOptional()
+    .describe('Processor time of its renderers; in launched browsers, once it is known which are its own.'),
   labels: z.record(z.string(), z.string()).describe('Of the client that opened it.'),
   ageMs: age(),
   keptUntil: z.iso
     .datetime()
     .exactOptional()
     .describe('While no client is there: when it ends unless somebody comes.'),
+  memory: memory.exactOptional().describe('While memory is watched.'),
 }) satisfies z.ZodType<VirtualBrowserReport>;
 
 /** A `ConnectionReport`. */
@@ -80,6 +113,7 @@ export const connection = z.object({
   browser: z.string().describe('Id of the browser.'),
   transport,
   state: connectionState.describe('`retiring`: past its lifetime, and closed with its last client.'),
+  health: health.describe('The circuit breaker of its health checks: given nobody unless it is closed.'),
   virtualBrowsers: count('Virtual browsers that go over it.'),
   clients: count('Clients of those.'),
   pendingCommands: count('Commands without an answer as yet.'),
@@ -209,6 +243,7 @@ export const connections = z.object({ connections: z.array(connection) });
 export const files = z.array(file);
 
 for (const [id, schema] of Object.entries({
+  Memory: memory,
   Browser: browser,
   Browsers: browsers,
   VirtualBrowser: virtualBrowser,

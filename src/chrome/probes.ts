@@ -1,0 +1,99 @@
+import type { Protocol } from 'devtools-protocol';
+import { browserLost, type CdpError } from '../cdp/errors.js';
+import { CdpmuxError } from '../errors.js';
+import type { Connection } from './connection.js';
+
+/** While bytes come or go an answer may be late for so many times the timeout: what is large goes first. */
+const LONGEST_QUEUE = 3;
+
+/**
+ * A round trip of a cheap command, in ms. Rejects with TIMEOUT when for `timeout` ms neither an answer nor anything else
+ * came or went, and with BROWSER_LOST when the connection ended meanwhile.
+ */
+export function roundTrip(connection: Connection, timeout: number): Promise<number> {
+  const started = performance.now();
+  let ponged = false;
+  if (connection.hasPing) connection.ping(() => (ponged = true));
+  return withDeadline(connection, timeout, {
+    ask: (settle) =>
+      connection.call('Browser.getVersion', undefined, '', (error) =>
+        settle(error === browserLost ? error : undefined, performance.now() - started),
+      ),
+    silence: () => {
+      const answers = ponged ? ', though it answers WebSocket pings' : ', nor a WebSocket ping';
+      return `Browser.getVersion${connection.hasPing ? answers : ''}`;
+    },
+  });
+}
+
+/**
+ * Makes a blank page in a context of its own and disposes of both: a Chrome can answer and still not be able to. Gives the ms it
+ * took; rejects with TIMEOUT, BROWSER_LOST, or PROTOCOL with what Chrome says.
+ */
+export async function makePage(connection: Connection, timeout: number): Promise<number> {
+  const started = performance.now();
+  const ask = <T>(what: string, send: (settle: Settle<T>) => void): Promise<T> =>
+    withDeadline(connection, timeout, { ask: send, silence: () => what });
+  const { sessionId } = await ask<Protocol.Target.AttachToBrowserTargetResponse>(
+    'Target.attachToBrowserTarget',
+    (settle) => connection.call('Target.attachToBrowserTarget', undefined, '', settle),
+  );
+  try {
+    const { browserContextId } = await ask<Protocol.Target.CreateBrowserContextResponse>(
+      'Target.createBrowserContext',
+      (settle) =>
+        connection.call('Target.createBrowserContext', { disposeOnDetach: true }, sessionId, settle),
+    );
+    const blank = { url: 'about:blank', browserContextId };
+    await ask('Target.createTarget', (settle) =>
+      connection.call('Target.createTarget', blank, sessionId, settle),
+    );
+    return performance.now() - started;
+  } finally {
+    // The context goes with the session that made it, and the page with the context.
+    connection.call('Target.detachFromTarget', { sessionId }, '');
+  }
+}
+
+type Settle<T> = (error: CdpError | undefined, result: T | undefined) => void;
+
+interface Question<T> {
+  ask(settle: Settle<T>): void;
+  /** What was not answered. */
+  silence(): string;
+}
+
+/** Silence is what counts: a Chrome that sends or takes something is alive, and its answer is behind that. */
+function withDeadline<T>(connection: Connection, timeout: number, question: Question<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const end = (): void => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+    const wait = (left: number): void => {
+      const { received, backlog } = connection;
+      const judge = (): void => {
+        if (isOver) return;
+        const moved = connection.received !== received || connection.backlog < backlog;
+        if (moved && left > 1) {
+          wait(left - 1);
+          return;
+        }
+        end();
+        reject(new CdpmuxError('TIMEOUT', `no answer to ${question.silence()} within ${timeout} ms`));
+      };
+      // This process may have been late itself: what has come by then is read first.
+      timer = setTimeout(() => setImmediate(() => setImmediate(judge)), timeout);
+    };
+    wait(LONGEST_QUEUE);
+    question.ask((error, result) => {
+      if (isOver) return;
+      end();
+      if (error === browserLost) reject(new CdpmuxError('BROWSER_LOST', error.message));
+      else if (error) reject(new CdpmuxError('PROTOCOL', error.message));
+      else resolve(result as T);
+    });
+  });
+}
