@@ -97,6 +97,12 @@ export const configSchema = z.strictObject({
     upgradesPerSecond: perSecond(10_000).default('auto'),
     idle: duration(0, WEEK, '0 (no limit) to 168h').default(0),
     lifetime: duration(0, WEEK, '0 (no limit) to 168h').default(0),
+    batch: z.strictObject({
+      commands: integer(1, 10_000).default(1_000),
+      // with what is added on the way it must stay beneath what Chrome takes
+      bytes: bytes(1024, 64 * MiB).default(64 * MiB),
+      timeout: duration(100, DAY, '100ms to 24h').default(5 * 60 * 1000),
+    }),
     files: z.strictObject({
       total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),

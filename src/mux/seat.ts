@@ -5,7 +5,7 @@ import type { PreparedClient, VirtualBrowser } from '../virtual/virtual-browser.
 import type { ClientLink, VirtualClient } from '../virtual/virtual-client.js';
 import { CdpmuxError } from '../errors.js';
 import type { RateLimit } from './rate-limit.js';
-import { Throttle } from './throttle.js';
+import { Throttle, weightOf } from './throttle.js';
 import { TimeLimits } from './time-limits.js';
 import { CHROME_IS_BEHIND, HELD, Valve } from './valve.js';
 import type { Admission, Client, Downstream, Seat } from './types.js';
@@ -58,7 +58,7 @@ export class ClientSeat implements Seat {
     const times = new TimeLimits({ idle, timeout: this.#request.timeout ?? 0 }, (reason) =>
       client.end(4408, reason),
     );
-    const link = new Link(downstream, valve, times, this.#metrics);
+    const link = new Link({ downstream, valve, times, metrics: this.#metrics, rate });
     const client = this.#virtual.attach(this.#prepared, link, trace);
     const throttle = rate && new Throttle(rate, valve);
     return new SeatedClient({
@@ -82,18 +82,29 @@ export class ClientSeat implements Seat {
   }
 }
 
+/** What the way to a client's socket is made of. */
+interface LinkParts {
+  readonly downstream: Downstream;
+  readonly valve: Valve;
+  readonly times: TimeLimits;
+  readonly metrics: Metrics;
+  readonly rate: RateLimit | undefined;
+}
+
 /** The way to the client's socket, counted. */
 class Link implements ClientLink {
   readonly #downstream: Downstream;
   readonly #valve: Valve;
   readonly #times: TimeLimits;
   readonly #metrics: Metrics;
+  readonly #rate: RateLimit | undefined;
 
-  constructor(downstream: Downstream, valve: Valve, times: TimeLimits, metrics: Metrics) {
+  constructor({ downstream, valve, times, metrics, rate }: LinkParts) {
     this.#downstream = downstream;
     this.#valve = valve;
     this.#times = times;
     this.#metrics = metrics;
+    this.#rate = rate;
   }
 
   send(message: Buffer): void {
@@ -120,6 +131,10 @@ class Link implements ClientLink {
 
   observe(seconds: number): void {
     this.#metrics.observeCommand(seconds);
+  }
+
+  charge(bytes: number): number {
+    return this.#rate?.take(performance.now(), weightOf(bytes)) ?? 0;
   }
 }
 

@@ -1,74 +1,25 @@
 import type { Protocol } from 'devtools-protocol';
 import { CommandScanner } from '../cdp/command-scanner.js';
 import { encodeError, encodeResult } from '../cdp/encode.js';
-import { CdpCode, sessionNotFound, type CdpError } from '../cdp/errors.js';
+import { sessionNotFound, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
-import { normalise } from '../cdp/normalise.js';
-import { cutSession, patchId } from '../cdp/patch.js';
+import { cutSession, patchId, resultText } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
-import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
+import type { ClientTrace } from '../telemetry/client-trace.js';
+import { Batches, isStep } from './batch/batches.js';
+import { TappedLink, type Look } from './batch/tapped-link.js';
+import { paramsOf } from './client-command.js';
+import type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
+import type { ClientLink } from './client-link.js';
 import { ClientSession } from './client-session.js';
 import { limitError } from './limits.js';
-import type { Countable } from './quota.js';
 import type { Rules } from './rules.js';
+import { readUnusual } from './unusual-frame.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
-/** The client's socket, as this layer sees it. */
-export interface ClientLink {
-  /** Sends one text message; the buffer is the socket's from now on. */
-  send(message: Buffer): void;
-  close(code: number, reason: string): void;
-  /** Stops reading from the client until `resume`; what has been read already still comes. */
-  pause(): void;
-  resume(): void;
-  terminate(): void;
-  /** A command was answered after so many seconds. */
-  observe(seconds: number): void;
-}
-
-/** A reply that was parsed, to be looked at or changed. */
-export type ParsedReply = { result: unknown; error?: undefined } | { error: CdpError; result?: undefined };
-
-/** Changes a reply before the client gets it; runs before anything that Chrome said later is looked at. */
-export interface Rewrite {
-  (reply: ParsedReply, command: ClientCommand): ParsedReply;
-  /** What the command makes one more of, which counts from when it is sent. */
-  readonly reserves?: Countable;
-}
-
-/** A client's command that waits for Chrome. */
-export interface ClientCommand extends PendingCommand {
-  readonly id: number;
-  readonly session: ClientSession;
-  readonly rewrite: Rewrite | undefined;
-  readonly startedAt: number;
-  readonly trace: CommandTrace | undefined;
-}
-
-/** A command as it came: the frame, and where its members lie until the handler returns. */
-export interface Incoming {
-  readonly frame: Buffer;
-  readonly scan: CommandScanner;
-}
-
-/** Which command is meant, for what happens after its frame has gone. */
-export interface NamedCommand {
-  readonly id: number;
-  readonly method: string;
-}
-
-/** Reading an unusual frame closely takes 15 to 100 ns a byte, in which nobody else is served. */
-const LARGEST_UNUSUAL = 8 * 1024 * 1024;
-
-const tooLargeUnusual = Buffer.from(
-  JSON.stringify({
-    error: {
-      code: CdpCode.invalidRequest,
-      message:
-        'Messages over 8 MiB must be plain JSON: no key twice, no escapes in top-level keys, no control characters',
-    },
-  }),
-);
+export type { ClientLink } from './client-link.js';
+export { paramsOf } from './client-command.js';
+export type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
 
 /** Dispatch is synchronous, so one scanner serves all clients. */
 const scanner = new CommandScanner();
@@ -82,15 +33,18 @@ export class VirtualClient implements ReplySink {
   readonly discoverers = new Set<ClientSession>();
   /** Asked at its root; each of its pages is told. */
   ignoresCertificates = false;
-  readonly #link: ClientLink;
+  #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
   /** `held`: frames wait until a step is done that must come before them. */
-  #state: { kind: 'open' } | { kind: 'held'; frames: Buffer[] } | { kind: 'closed' } = { kind: 'open' };
+  #state: { kind: 'open' } | { kind: 'held'; frames: (Buffer | (() => void))[] } | { kind: 'closed' } = {
+    kind: 'open',
+  };
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
   readonly #rules: Rules;
+  #batches: Batches | undefined;
   #isToldOfMux = false;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
@@ -154,6 +108,7 @@ export class VirtualClient implements ReplySink {
   end(code: number, reason: string): void {
     if (this.#state.kind === 'closed') return;
     try {
+      this.#batches?.end(reason);
       this.#link.close(code, reason);
     } finally {
       this.#finish(reason);
@@ -170,11 +125,18 @@ export class VirtualClient implements ReplySink {
   }
 
   reply(session: ClientSession, id: number, result: unknown): void {
-    this.send(encodeResult(id, result, session.shownId));
+    if (isStep(id)) this.batches.answered(id, { result });
+    else this.send(encodeResult(id, result, session.shownId));
   }
 
   refuse(session: ClientSession, id: number, error: CdpError): void {
-    this.send(encodeError(id, error, session.shownId));
+    if (isStep(id)) this.batches.answered(id, { error });
+    else this.send(encodeError(id, error, session.shownId));
+  }
+
+  /** Its commands that come many in one frame. */
+  get batches(): Batches {
+    return (this.#batches ??= new Batches(this, this.virtual.limits.batch));
   }
 
   /** What cdpmux asks of Chrome for this client counts as a command of its own, until the function it gives is called. */
@@ -189,11 +151,12 @@ export class VirtualClient implements ReplySink {
   /** Passes a command on as it is; `rewrite` sees the reply before the client. */
   forward(session: ClientSession, incoming: Incoming, rewrite?: Rewrite): void {
     const { frame, scan } = incoming;
-    const { upstream } = this.virtual.host;
-    const command = this.#command(session, scan, session.id, rewrite);
     // `"sessionId":""` is the root's: the member must give way to the root's real id.
-    if (scan.sessionId === '') upstream.forwardRewritten(scan.method, paramsOf(incoming), command);
-    else upstream.forward(frame, scan, command);
+    if (scan.sessionId === '') this.#forwardParsed(session, scan, paramsOf(incoming), { rewrite });
+    else {
+      const command = this.#command(session, scan, session.id, rewrite);
+      this.virtual.host.upstream.forward(frame, scan, command);
+    }
   }
 
   /** Passes a command on with other parameters, or to another session, or by another name. */
@@ -203,8 +166,50 @@ export class VirtualClient implements ReplySink {
     params: unknown,
     options: { readonly to?: string; readonly method?: string; readonly rewrite?: Rewrite } = {},
   ): void {
-    const command = this.#command(session, scan, options.to ?? session.id, options.rewrite ?? keep);
-    this.virtual.host.upstream.forwardRewritten(options.method ?? scan.method, params, command);
+    this.#forwardParsed(session, scan, params, { ...options, rewrite: options.rewrite ?? keep });
+  }
+
+  #forwardParsed(
+    session: ClientSession,
+    { id, method }: NamedCommand,
+    params: unknown,
+    options: { readonly to?: string; readonly method?: string; readonly rewrite: Rewrite | undefined },
+  ): void {
+    const { to = session.id, method: sentAs = method } = options;
+    // A step's number is no small integer: in the commands on their way it would cost all of them.
+    const command = isStep(id)
+      ? this.#command(session, { id: 0, method }, to, this.batches.capture(id, options.rewrite))
+      : this.#command(session, { id, method }, to, options.rewrite);
+    this.virtual.host.upstream.forwardRewritten(sentAs, params, command);
+  }
+
+  /** Runs a command of a batch by the rules of a frame of its own; `incoming.scan.id` is the step's number. */
+  runStep(sessionId: string | undefined, incoming: Incoming): void {
+    const session = this.#sessionFor(sessionId);
+    if (session) this.#run(session, incoming);
+    else this.batches.answered(incoming.scan.id, { error: sessionNotFound });
+  }
+
+  knows(sessionId: string | undefined): boolean {
+    return this.#sessionFor(sessionId) !== undefined;
+  }
+
+  /** Counts a command that did not come as a frame of its own; gives the ms to wait before the next one. */
+  charge(bytes: number): number {
+    return this.#link.charge(bytes);
+  }
+
+  /** Runs something at once, or in its turn where frames are held back. */
+  whenFree(run: () => void): void {
+    if (this.#state.kind === 'held') this.#state.frames.push(() => this.whenFree(run));
+    else if (this.#state.kind === 'open') run();
+  }
+
+  /** Shows `look` each message before the client gets it, until the function that it gives is called. */
+  tap(look: Look): () => void {
+    const link = this.#link;
+    this.#link = new TappedLink(link, look);
+    return () => (this.#link = link);
   }
 
   /** Takes a session that Chrome attached into the client's. */
@@ -241,7 +246,7 @@ export class VirtualClient implements ReplySink {
 
   /** Holds the client's later frames back until `step` is done; meanwhile only what was read already comes. */
   async hold(step: Promise<void>): Promise<void> {
-    const held = { kind: 'held' as const, frames: [] as Buffer[] };
+    const held = { kind: 'held' as const, frames: [] as (Buffer | (() => void))[] };
     if (this.#state.kind === 'open') {
       this.#state = held;
       this.#link.pause();
@@ -251,7 +256,10 @@ export class VirtualClient implements ReplySink {
     this.#state = { kind: 'open' };
     this.#link.resume();
     try {
-      for (const frame of held.frames) this.onMessage(frame, false);
+      for (const frame of held.frames) {
+        if (typeof frame === 'function') frame();
+        else this.onMessage(frame, false);
+      }
     } catch (error) {
       this.virtual.host.upstream.blame(error, this);
     }
@@ -270,6 +278,12 @@ export class VirtualClient implements ReplySink {
         return;
       }
     }
+    const onText = command.rewrite?.capture?.onText;
+    if (onText && !scan.isError) {
+      command.trace?.end();
+      onText(resultText(message, scan));
+      return;
+    }
     const reply = JSON.parse(message.toString()) as ParsedReply;
     this.#answer(command, command.rewrite ? command.rewrite(reply, command) : reply);
   }
@@ -279,12 +293,17 @@ export class VirtualClient implements ReplySink {
     this.#pending--;
     const reply = command.rewrite ? command.rewrite({ error }, command) : { error };
     // Chrome is silent as well where the session ended under a command, and clients count on it.
-    if (error === sessionNotFound) command.trace?.end(error);
+    if (error === sessionNotFound && !command.rewrite?.capture) command.trace?.end(error);
     else this.#answer(command, reply);
   }
 
-  #answer(command: ClientCommand, { result, error }: ParsedReply): void {
+  #answer(command: ClientCommand, reply: ParsedReply): void {
+    const { result, error } = reply;
     command.trace?.end(error);
+    if (command.rewrite?.capture) {
+      command.rewrite.capture.onReply(reply);
+      return;
+    }
     // Chrome sends this one without the session that it does not know.
     const shown = error?.code === sessionNotFound.code ? undefined : command.session.shownId;
     this.send(error ? encodeError(command.id, error, shown) : encodeResult(command.id, result, shown));
@@ -293,29 +312,28 @@ export class VirtualClient implements ReplySink {
   #dispatch(frame: Buffer): void {
     let text = frame;
     if (!scanner.scan(text)) {
-      if (frame.length > LARGEST_UNUSUAL) {
-        this.send(tooLargeUnusual);
-        return;
-      }
-      const outcome = normalise(frame);
+      const outcome = readUnusual(frame, scanner);
       if ('reply' in outcome) {
         this.send(outcome.reply);
         return;
       }
       text = outcome.frame;
-      if (!scanner.scan(text)) throw new Error('a normalised frame was not understood');
     }
     const session = this.#sessionFor(scanner.sessionId);
     if (!session) {
       this.send(encodeError(scanner.id, sessionNotFound));
       return;
     }
+    this.#run(session, { frame: text, scan: scanner });
+  }
+
+  #run(session: ClientSession, incoming: Incoming): void {
+    const { scan } = incoming;
     if (this.#pending >= this.#mostPending) {
-      this.refuse(session, scanner.id, limitError('pending', this.#mostPending));
+      this.refuse(session, scan.id, limitError('pending', this.#mostPending));
       return;
     }
-    const incoming = { frame: text, scan: scanner };
-    const rule = this.#rules.of(scanner.method, session.isBrowser);
+    const rule = this.#rules.of(scan.method, session.isBrowser);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);
   }
@@ -361,6 +379,7 @@ export class VirtualClient implements ReplySink {
   #finish(reason: string): void {
     if (this.#state.kind === 'closed') return;
     this.#state = { kind: 'closed' };
+    this.#batches?.cancel();
     const { host } = this.virtual;
     host.upstream.forget(this);
     host.removeSession(this.root);
@@ -373,9 +392,3 @@ export class VirtualClient implements ReplySink {
 }
 
 const keep: Rewrite = (reply) => reply;
-
-/** The parameters of a command, parsed. */
-export function paramsOf({ frame, scan }: Incoming): unknown {
-  if (scan.paramsStart === -1) return undefined;
-  return JSON.parse(frame.toString('utf8', scan.paramsStart, scan.paramsEnd)) as unknown;
-}
