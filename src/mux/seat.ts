@@ -136,6 +136,10 @@ class Link implements ClientLink {
   charge(bytes: number): number {
     return this.#rate?.take(performance.now(), weightOf(bytes)) ?? 0;
   }
+
+  countShared(isKnown: boolean): void {
+    this.#metrics.answers.add(isKnown);
+  }
 }
 
 /** What joins a client's socket to its client. */

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ConnectionCounts } from './connection-counts.js';
 import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
+import { SharedAnswerCounts } from './shared-answer-counts.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
 
 /** What is there at the moment of a scrape; gauges are read from it, so they can't drift from the truth. */
@@ -43,6 +44,8 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #pool = new PoolMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
+  /** Counted for each command whose answer all may share. */
+  readonly answers = new SharedAnswerCounts(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
   readonly #totals: Totals = { commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
@@ -60,6 +63,7 @@ export class Metrics {
     this.#registerTotals();
     this.#registerGauges();
     this.#writers.push(({ pool }) => this.#pool.write(pool));
+    this.#writers.push(() => this.answers.write());
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

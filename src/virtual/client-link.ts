@@ -11,4 +11,6 @@ export interface ClientLink {
   observe(seconds: number): void;
   /** Counts a command that did not come as a frame of its own; gives the ms to wait before the next one. */
   charge(bytes: number): number;
+  /** A command was asked whose answer all may share: known already, or asked of Chrome. */
+  countShared(isKnown: boolean): void;
 }

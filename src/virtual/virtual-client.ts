@@ -194,9 +194,14 @@ export class VirtualClient implements ReplySink {
     return this.#sessionFor(sessionId) !== undefined;
   }
 
-  /** Counts a command that did not come as a frame of its own; gives the ms to wait before the next one. */
-  charge(bytes: number): number {
-    return this.#link.charge(bytes);
+  /** The way to its socket, which has what is counted for it. */
+  get link(): ClientLink {
+    return this.#link;
+  }
+
+  /** Whether it waits for no answer of Chrome's. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
   }
 
   /** Runs something at once, or in its turn where frames are held back. */

@@ -98,4 +98,6 @@ export class HostedClient implements ClientLink {
   charge(): number {
     return 0;
   }
+
+  countShared(): void {}
 }

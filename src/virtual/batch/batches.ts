@@ -79,7 +79,7 @@ export class Batches {
       },
       mostBytes: this.#limits.bytes,
       knows: (sessionId) => client.knows(sessionId),
-      charge: (more) => client.charge(more),
+      charge: (more) => client.link.charge(more),
       get backlog() {
         return upstream.backlog;
       },

@@ -23,7 +23,7 @@ export function referenceOf(value: unknown): Reference | undefined {
     .split('/')
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return { index: Number(found[1]), path, text: text as string };
+  return { index: Number(found[1]), path, text };
 }
 
 /** All references in a value, at whatever depth. */

@@ -42,4 +42,8 @@ export class TappedLink implements ClientLink {
   charge(bytes: number): number {
     return this.#link.charge(bytes);
   }
+
+  countShared(isKnown: boolean): void {
+    this.#link.countShared(isKnown);
+  }
 }
