@@ -1,4 +1,5 @@
 import type { Suite } from './suite.js';
+import { batchSuite } from './suites/batch.js';
 import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
@@ -13,5 +14,6 @@ export const suites: readonly Suite[] = [
   memorySuite,
   linkSuite,
   poolSuite,
+  batchSuite,
   launchSuite,
 ];
