@@ -28,6 +28,7 @@ module.exports = {
     onlyImports('virtual-layer', 'virtual knows no neighbour', '^src/virtual/', [cdp, telemetry, errors]),
     onlyImports('pool-layer', 'the pool knows neither CDP nor Chrome', '^src/pool/', [telemetry, errors]),
     onlyImports('telemetry-layer', 'telemetry is imported by all', telemetry, []),
+    onlyImports('client-alone', 'what clients import brings nothing of the service', '^src/client/', []),
     onlyImports('errors-layer', 'errors are imported by all', errors, []),
     {
       name: 'index-is-the-outside',

@@ -8,7 +8,7 @@ import { Arena, type Result, type Stage } from '../test/attack/arena.js';
 import { everyCommand, type Outcome } from '../test/attack/every-command.js';
 import { leaving } from '../test/attack/leaving.js';
 import { named } from '../test/attack/named.js';
-import { partiesAt, strangers } from '../test/attack/parties.js';
+import { inBatches, partiesAt, strangers } from '../test/attack/parties.js';
 import { Alone, work } from '../test/attack/work.js';
 import { openSite } from '../test/support/site.js';
 import { besideEach, type Beside } from './attack-latency.js';
@@ -18,6 +18,7 @@ import { Closers } from './closers.js';
 const USAGE = `npm run attack -- [flags]
   --part all|named|commands|leaving|latency  which attacks (all)
   --only <method>                    of the commands only this one; repeatable
+  --batches                          the attacker sends each command in a Mux.batch
   --kind auto|shell|chrome           on which Chrome (auto: the headless shell where there is one)
   --seconds <n>                      how long the victim is measured beside each attacker (4; 0: not at all)
   --json <file>                      write the results there too
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
   options: {
     part: { type: 'string', default: 'all' },
     only: { type: 'string', multiple: true },
+    batches: { type: 'boolean', default: false },
     kind: { type: 'string', default: 'auto' },
     seconds: { type: 'string', default: '4' },
     json: { type: 'string' },
@@ -108,7 +110,8 @@ async function run(closers: Closers): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'cdpmux-attack-'));
   closers.add(() => rm(directory, { recursive: true }));
   const url = cdpmux.wsUrl.replace(/^ws(.*)\/$/, 'http$1');
-  const stage = { parties: partiesAt({ url, wsUrl: cdpmux.wsUrl }), site, directory };
+  const parties = partiesAt({ url, wsUrl: cdpmux.wsUrl });
+  const stage = { parties: flags.batches ? inBatches(parties) : parties, site, directory };
   const atHome =
     does('named') || does('commands') || does('leaving')
       ? await attackAtHome(stage)

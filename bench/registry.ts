@@ -4,6 +4,7 @@ import { connectSuite } from './suites/connect.js';
 import { floodSuite } from './suites/flood.js';
 import { idleSuite } from './suites/idle.js';
 import { hogsSuite } from './suites/hogs.js';
+import { batchSuite } from './suites/batch.js';
 import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
@@ -28,6 +29,7 @@ export const suites: readonly Suite[] = [
   wanSuite,
   linkSuite,
   poolSuite,
+  batchSuite,
   launchSuite,
   hogsSuite,
 ];

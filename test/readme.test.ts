@@ -39,8 +39,8 @@ describe('README', () => {
     await rm(snippetsDir, { recursive: true });
   }, 30_000);
 
-  it('has a snippet for each of three clients', () => {
-    expect(snippets).toHaveLength(3);
+  it('has a snippet for each of three clients, and one of a batch', () => {
+    expect(snippets).toHaveLength(4);
   });
 
   it('has an example of each kind of request', () => {

@@ -31,7 +31,7 @@ export class Operator {
   }
 
   /** The counts of what is there now. */
-  async counts(): Promise<Omit<MuxStats, 'connections' | 'connectionReuse'>> {
+  async counts(): Promise<Omit<MuxStats, 'connections' | 'connectionReuse' | 'sharedAnswers'>> {
     const { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting } =
       await this.#get<MuxStats>('status');
     return { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting };

@@ -126,6 +126,12 @@ export const configSchema = z.strictObject({
     keepAlive: duration(0, DAY, '0 (none) to 24h').default(600_000),
     pageHang: duration(0, DAY, '0 (never) to 24h').default(30_000),
     pageHangAction: choice('tell', 'terminate', 'close').default('tell'),
+    batch: z.strictObject({
+      commands: integer(1, 10_000).default(1_000),
+      // with what is added on the way it must stay beneath what Chrome takes
+      bytes: bytes(1024, 64 * MiB).default(64 * MiB),
+      timeout: duration(100, DAY, '100ms to 24h').default(5 * 60 * 1000),
+    }),
     files: z.strictObject({
       total: bytes(0, 1024 * 1024 * MiB).default(512 * MiB),
       upload: bytes(0, 1024 * 1024 * MiB).default(100 * MiB),

@@ -34,3 +34,12 @@ export function cutSession(message: Buffer, scan: MessageScanner): Buffer {
   message[scan.sessionStart] = CLOSE;
   return message.subarray(0, scan.sessionStart + 1);
 }
+
+const RESULT = ',"result":'.length;
+
+/** The text of a reply's result; it keeps no more than twice its bytes alive. */
+export function resultText(message: Buffer, scan: MessageScanner): Buffer {
+  const end = scan.sessionStart === -1 ? message.length - 1 : scan.sessionStart;
+  const text = message.subarray(scan.idEnd + RESULT, end);
+  return 2 * text.length < text.buffer.byteLength ? Buffer.from(text) : text;
+}

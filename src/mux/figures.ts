@@ -1,10 +1,10 @@
-import type { MetricsSnapshot } from '../telemetry/metrics.js';
+import type { Metrics, MetricsSnapshot } from '../telemetry/metrics.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { Pools } from './pools.js';
 import type { MuxStats, TenantStats } from './types.js';
 
 /** What is there now in all pools. */
-export function statsOf({ browsers, waiting }: Pools, connectionReuse: number): MuxStats {
+export function statsOf({ browsers, waiting }: Pools, { connections, answers }: Metrics): MuxStats {
   const hosts = browsers.flatMap((one) => one.hosts);
   const virtuals = browsers.flatMap((one) => one.virtuals);
   return Object.freeze({
@@ -17,7 +17,8 @@ export function statsOf({ browsers, waiting }: Pools, connectionReuse: number): 
     pendingCommands: total(browsers, ({ pendingCount }) => pendingCount),
     waiting,
     connections: hosts.length,
-    connectionReuse,
+    connectionReuse: connections.reuseRatio,
+    sharedAnswers: answers.hitRatio,
   });
 }
 

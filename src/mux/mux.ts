@@ -191,7 +191,7 @@ export class Mux {
 
   /** What is there now. */
   stats(): MuxStats {
-    return statsOf(this.#pools, this.#metrics.connections.reuseRatio);
+    return statsOf(this.#pools, this.#metrics);
   }
 
   /** What there is now of one tenant's. */

@@ -5,7 +5,7 @@ import type { PreparedClient, VirtualBrowser } from '../virtual/virtual-browser.
 import type { ClientLink, VirtualClient } from '../virtual/virtual-client.js';
 import { CdpmuxError } from '../errors.js';
 import type { RateLimit } from './rate-limit.js';
-import { Throttle } from './throttle.js';
+import { Throttle, weightOf } from './throttle.js';
 import { TimeLimits } from './time-limits.js';
 import { CHROME_IS_BEHIND, HELD, Valve } from './valve.js';
 import type { Admission, Client, Downstream, Seat } from './types.js';
@@ -62,7 +62,7 @@ export class ClientSeat implements Seat {
       client.end(4408, reason),
     );
     const showsReason = SHOWS_REASON.test(this.#request.userAgent ?? '');
-    const link = new Link({ downstream, valve, times, metrics: this.#metrics, showsReason });
+    const link = new Link({ downstream, valve, times, metrics: this.#metrics, rate, showsReason });
     const client = this.#virtual.attach(this.#prepared, link, trace);
     const throttle = rate && new Throttle(rate, valve);
     return new SeatedClient({
@@ -93,6 +93,7 @@ interface Linked {
   readonly times: TimeLimits;
   readonly metrics: Metrics;
   readonly showsReason: boolean;
+  readonly rate: RateLimit | undefined;
 }
 
 /** The way to the client's socket, counted. */
@@ -102,13 +103,15 @@ class Link implements ClientLink {
   readonly #valve: Valve;
   readonly #times: TimeLimits;
   readonly #metrics: Metrics;
+  readonly #rate: RateLimit | undefined;
 
-  constructor({ downstream, valve, times, metrics, showsReason }: Linked) {
+  constructor({ downstream, valve, times, metrics, rate, showsReason }: Linked) {
     this.#downstream = downstream;
     this.#valve = valve;
     this.#times = times;
     this.#metrics = metrics;
     this.showsReason = showsReason;
+    this.#rate = rate;
   }
 
   send(message: Buffer): void {
@@ -135,6 +138,14 @@ class Link implements ClientLink {
 
   observe(seconds: number): void {
     this.#metrics.observeCommand(seconds);
+  }
+
+  charge(bytes: number): number {
+    return this.#rate?.take(performance.now(), weightOf(bytes)) ?? 0;
+  }
+
+  countShared(isKnown: boolean): void {
+    this.#metrics.answers.add(isKnown);
   }
 }
 

@@ -1,10 +1,15 @@
 import type { RateLimit } from './rate-limit.js';
 import { RATE, type Valve } from './valve.js';
 
-/** A frame counts as one command, and as one more for each of these bytes: Chrome's time for it grows alike. */
+/** Each of these bytes count as one command more: Chrome's time for them grows alike. */
 const BYTES_SHIFT = 14;
 /** Reading stops for so long at least, ms: one timer for what comes in that time, and not for each message. */
 const SHORTEST_PAUSE = 5;
+
+/** How many commands a frame of so many bytes counts as. */
+export function weightOf(bytes: number): number {
+  return 1 + (bytes >> BYTES_SHIFT);
+}
 
 /**
  * Holds a client to its tenant's rate by not reading from it. Nothing is refused: commands wait in the client's own
@@ -22,7 +27,7 @@ export class Throttle {
 
   /** A frame came; what a paused socket had read already still comes, and makes the pause longer. */
   count(bytes: number): void {
-    const wait = this.#limit.take(performance.now(), 1 + (bytes >> BYTES_SHIFT));
+    const wait = this.#limit.take(performance.now(), weightOf(bytes));
     if (wait === 0 || this.#timer !== undefined) return;
     this.#valve.shut(RATE);
     this.#timer = setTimeout(this.#onTimer, Math.max(SHORTEST_PAUSE, wait));

@@ -139,6 +139,8 @@ export interface MuxStats {
   readonly connections: number;
   /** Part of the clients since start, 0 to 1, whose connection to a browser was open before they came. */
   readonly connectionReuse: number;
+  /** Part of the commands since start, 0 to 1, that all may share the answer of and that were answered from memory. */
+  readonly sharedAnswers: number;
 }
 
 /** The part of the counts that one tenant may see: its own. */

@@ -6,6 +6,7 @@ import { PoolMetrics, type PoolSnapshot } from './pool-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { StockCounts } from './stock-counts.js';
 import { StockMetrics } from './stock-metrics.js';
+import { SharedAnswerCounts } from './shared-answer-counts.js';
 import { UpkeepMetrics } from './upkeep-metrics.js';
 import { WriteMetrics } from './write-metrics.js';
 
@@ -54,6 +55,8 @@ export class Metrics {
   /** What became of those who hold too much memory. */
   readonly memory = new MemoryMetrics(this.#registry);
   readonly #upkeep = new UpkeepMetrics(this.#registry);
+  /** Counted for each command whose answer all may share. */
+  readonly answers = new SharedAnswerCounts(this.#registry);
   readonly #collect: () => MetricsSnapshot;
   readonly #duration: Histogram;
   readonly #totals: Totals = { commands: 0, bytesUp: 0, bytesDown: 0, egressDenied: 0 };
@@ -77,6 +80,7 @@ export class Metrics {
     this.#writers.push(() => writes.write());
     this.#writers.push(({ pool: { pools, browsers } }) => this.health.write(pools, browsers));
     this.#writers.push(({ pool }) => this.memory.write(pool.browsers));
+    this.#writers.push(() => this.answers.write());
   }
 
   /** One command was answered, this many seconds after it came; throws a TypeError when that is no finite number. */

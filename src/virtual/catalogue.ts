@@ -18,6 +18,7 @@ import { keyEvents } from './rules-clipboard.js';
 import { emulationInFrames, networkCookies, pictures } from './rules-fatal.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
 import { muxCommands } from './rules-mux.js';
+import { sharedAnswer } from './rules-shared.js';
 import { securityCommands } from './rules-security.js';
 import { storageCommands } from './rules-storage.js';
 import { emulationCommands, fetchCommands, memoryCommands, systemInfoCommands } from './rules-system.js';
@@ -85,7 +86,7 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
     Page: ofTargets({ ...pictures, navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),
-    Schema: ofTargets({}),
+    Schema: ofTargets({ getDomains: levels(notFound, sharedAnswer) }),
 
     ...Object.fromEntries(
       [

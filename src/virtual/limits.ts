@@ -12,6 +12,17 @@ export interface VirtualLimits {
   readonly sessions: number;
   /** Browser-level sessions of a virtual browser that auto-attach: each costs every new page in the Chrome a little. */
   readonly autoAttach: number;
+  readonly batch: BatchLimits;
+}
+
+/** What the batches of one client may have (`Mux.batch`). */
+export interface BatchLimits {
+  /** Commands in one batch. */
+  readonly commands: number;
+  /** Bytes of all its batches that run: what was sent, what references stand for, and what is to be answered. */
+  readonly bytes: number;
+  /** Longest time of a batch, ms. */
+  readonly timeout: number;
 }
 
 /** A limit that a command can meet. */

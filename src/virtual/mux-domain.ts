@@ -1,4 +1,5 @@
 import type { VirtualLimits } from './limits.js';
+import { batchCommand, batchTypes } from './mux-batch-domain.js';
 
 /** What `Mux.getInfo` answers; `muxDomain` describes it to clients. */
 export interface MuxInfo {
@@ -18,7 +19,7 @@ export interface MuxInfo {
 export type About = Pick<MuxInfo, 'version' | 'browserId' | 'product' | 'mode' | 'pool' | 'labels'>;
 
 const text = { type: 'string' } as const;
-const limit = (name: keyof VirtualLimits, description: string) =>
+const limit = (name: Exclude<keyof VirtualLimits, 'batch'>, description: string) =>
   ({ name, type: 'integer', description }) as const;
 
 /** The domain that cdpmux adds to the protocol, in the form of Chrome's own description of it. */
@@ -37,8 +38,10 @@ export const muxDomain = {
         limit('contexts', 'BrowserContexts of the virtual browser, beside its default one.'),
         limit('sessions', 'CDP sessions of the virtual browser.'),
         limit('autoAttach', 'Browser-level sessions of the virtual browser that auto-attach.'),
+        { name: 'batch', $ref: 'BatchLimits' },
       ],
     },
+    ...batchTypes,
   ],
   commands: [
     {
@@ -89,6 +92,7 @@ export const muxDomain = {
         },
       ],
     },
+    batchCommand,
   ],
   events: [
     {

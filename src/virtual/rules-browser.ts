@@ -5,6 +5,7 @@ import type { ClientSession } from './client-session.js';
 import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { downloadBehavior } from './rules-files.js';
 import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
+import { sharedAnswer } from './rules-shared.js';
 import type { Incoming, ParsedReply } from './virtual-client.js';
 
 /** A window id that Chrome never gives out: it counts up from small numbers, or takes hashes of 31 bits. */
@@ -103,7 +104,7 @@ export const browserCommands: Record<string, CommandEntry> = {
   close: everywhere(answer('ends the virtual browser, not the Chrome', close)),
   crash: everywhere(wholeChrome),
   crashGpuProcess: everywhere(wholeChrome),
-  getVersion: everywhere(pass),
+  getVersion: everywhere(sharedAnswer),
   getBrowserCommandLine: everywhere(
     refuse('it would act on everybody in it.', notForStrangers('it tells of paths of this machine.')),
   ),

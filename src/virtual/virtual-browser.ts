@@ -197,13 +197,13 @@ export class VirtualBrowser {
   /** What a client is told that asks where it is. */
   get info(): MuxInfo {
     const { id, tenant, limits } = this;
-    const { pending, targets, contexts, sessions, autoAttach } = limits;
+    const { pending, targets, contexts, sessions, autoAttach, batch } = limits;
     return {
       ...this.#options.about,
       virtualBrowserId: id,
       tenant: tenant.name,
       // not all that was handed over with them
-      limits: { pending, targets, contexts, sessions, autoAttach },
+      limits: { pending, targets, contexts, sessions, autoAttach, batch },
       ...(this.#lifetime && { endsAt: this.#lifetime.endsAt }),
     };
   }

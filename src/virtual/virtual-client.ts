@@ -3,63 +3,25 @@ import { CommandScanner } from '../cdp/command-scanner.js';
 import { encodeError, encodeResult } from '../cdp/encode.js';
 import { browserLost, sessionNotFound, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
-import { cutSession, patchId } from '../cdp/patch.js';
+import { cutSession, patchId, resultText } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
-import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
+import type { ClientTrace } from '../telemetry/client-trace.js';
+import { Batches, isStep } from './batch/batches.js';
+import { TappedLink, type Look } from './batch/tapped-link.js';
+import { paramsOf } from './client-command.js';
+import type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
+import type { ClientLink } from './client-link.js';
 import { ClientSession } from './client-session.js';
 import { letRun } from './let-run.js';
 import { limitError } from './limits.js';
-import type { Countable } from './quota.js';
 import { failWaiting } from './readable-end.js';
 import type { Rules } from './rules.js';
 import { readUnusual } from './unusual-frame.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
-/** The client's socket, as this layer sees it. */
-export interface ClientLink {
-  /** Its client shows a close's reason by itself, and only where no command failed before. */
-  readonly showsReason: boolean;
-  /** Sends one text message; the buffer is the socket's from now on. */
-  send(message: Buffer): void;
-  close(code: number, reason: string): void;
-  /** Stops reading from the client until `resume`; what has been read already still comes. */
-  pause(): void;
-  resume(): void;
-  terminate(): void;
-  /** A command was answered after so many seconds. */
-  observe(seconds: number): void;
-}
-
-/** A reply that was parsed, to be looked at or changed. */
-export type ParsedReply = { result: unknown; error?: undefined } | { error: CdpError; result?: undefined };
-
-/** Changes a reply before the client gets it; runs before anything that Chrome said later is looked at. */
-export interface Rewrite {
-  (reply: ParsedReply, command: ClientCommand): ParsedReply;
-  /** What the command makes one more of, which counts from when it is sent. */
-  readonly reserves?: Countable;
-}
-
-/** A client's command that waits for Chrome. */
-export interface ClientCommand extends PendingCommand {
-  readonly id: number;
-  readonly session: ClientSession;
-  readonly rewrite: Rewrite | undefined;
-  readonly startedAt: number;
-  readonly trace: CommandTrace | undefined;
-}
-
-/** A command as it came: the frame, and where its members lie until the handler returns. */
-export interface Incoming {
-  readonly frame: Buffer;
-  readonly scan: CommandScanner;
-}
-
-/** Which command is meant, for what happens after its frame has gone. */
-export interface NamedCommand {
-  readonly id: number;
-  readonly method: string;
-}
+export type { ClientLink } from './client-link.js';
+export { paramsOf } from './client-command.js';
+export type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
 
 /** Dispatch is synchronous, so one scanner serves all clients. */
 const scanner = new CommandScanner();
@@ -73,18 +35,19 @@ export class VirtualClient implements ReplySink {
   readonly discoverers = new Set<ClientSession>();
   /** Asked at its root; each of its pages is told. */
   ignoresCertificates = false;
-  readonly #link: ClientLink;
+  #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
   /** `held`: frames wait until a step is done that must come before them. a closed one leaves when what it held runs. */
   #state:
     | { readonly kind: 'open' }
-    | { readonly kind: 'held'; readonly frames: Buffer[] }
+    | { readonly kind: 'held'; readonly frames: (Buffer | (() => void))[] }
     | { readonly kind: 'closed'; readonly hasLeft: boolean } = { kind: 'open' };
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
   readonly #rules: Rules;
+  #batches: Batches | undefined;
   #isToldOfMux = false;
 
   constructor(virtual: VirtualBrowser, prepared: PreparedClient, link: ClientLink, trace: ClientTrace) {
@@ -159,7 +122,8 @@ export class VirtualClient implements ReplySink {
     try {
       // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
       if (code !== 1000 && !this.#link.showsReason) {
-        failWaiting(this, state.kind === 'held' ? state.frames : [], reason);
+        this.#batches?.end(reason);
+        failWaiting(this, state.kind === 'held' ? state.frames.filter(Buffer.isBuffer) : [], reason);
       }
       this.#link.close(code, reason);
     } finally {
@@ -177,11 +141,18 @@ export class VirtualClient implements ReplySink {
   }
 
   reply(session: ClientSession, id: number, result: unknown): void {
-    this.send(encodeResult(id, result, session.shownId));
+    if (isStep(id)) this.batches.answered(id, { result });
+    else this.send(encodeResult(id, result, session.shownId));
   }
 
   refuse(session: ClientSession, id: number, error: CdpError): void {
-    this.send(encodeError(id, error, session.shownId));
+    if (isStep(id)) this.batches.answered(id, { error });
+    else this.send(encodeError(id, error, session.shownId));
+  }
+
+  /** Its commands that come many in one frame. */
+  get batches(): Batches {
+    return (this.#batches ??= new Batches(this, this.virtual.limits.batch));
   }
 
   /** What cdpmux asks of Chrome for this client counts as a command of its own, until the function it gives is called. */
@@ -196,11 +167,12 @@ export class VirtualClient implements ReplySink {
   /** Passes a command on as it is; `rewrite` sees the reply before the client. */
   forward(session: ClientSession, incoming: Incoming, rewrite?: Rewrite): void {
     const { frame, scan } = incoming;
-    const { upstream } = this.virtual.host;
-    const command = this.#command(session, scan, session.id, rewrite);
     // `"sessionId":""` is the root's: the member must give way to the root's real id.
-    if (scan.sessionId === '') upstream.forwardRewritten(scan.method, paramsOf(incoming), command);
-    else upstream.forward(frame, scan, command);
+    if (scan.sessionId === '') this.#forwardParsed(session, scan, paramsOf(incoming), { rewrite });
+    else {
+      const command = this.#command(session, scan, session.id, rewrite);
+      this.virtual.host.upstream.forward(frame, scan, command);
+    }
   }
 
   /** Passes a command on with other parameters, or to another session, or by another name. */
@@ -210,8 +182,55 @@ export class VirtualClient implements ReplySink {
     params: unknown,
     options: { readonly to?: string; readonly method?: string; readonly rewrite?: Rewrite } = {},
   ): void {
-    const command = this.#command(session, scan, options.to ?? session.id, options.rewrite ?? keep);
-    this.virtual.host.upstream.forwardRewritten(options.method ?? scan.method, params, command);
+    this.#forwardParsed(session, scan, params, { ...options, rewrite: options.rewrite ?? keep });
+  }
+
+  #forwardParsed(
+    session: ClientSession,
+    { id, method }: NamedCommand,
+    params: unknown,
+    options: { readonly to?: string; readonly method?: string; readonly rewrite: Rewrite | undefined },
+  ): void {
+    const { to = session.id, method: sentAs = method } = options;
+    // A step's number is no small integer: in the commands on their way it would cost all of them.
+    const command = isStep(id)
+      ? this.#command(session, { id: 0, method }, to, this.batches.capture(id, options.rewrite))
+      : this.#command(session, { id, method }, to, options.rewrite);
+    this.virtual.host.upstream.forwardRewritten(sentAs, params, command);
+  }
+
+  /** Runs a command of a batch by the rules of a frame of its own; `incoming.scan.id` is the step's number. */
+  runStep(sessionId: string | undefined, incoming: Incoming): void {
+    const session = this.#sessionFor(sessionId);
+    if (session) this.#run(session, incoming);
+    else this.batches.answered(incoming.scan.id, { error: sessionNotFound });
+  }
+
+  knows(sessionId: string | undefined): boolean {
+    return this.#sessionFor(sessionId) !== undefined;
+  }
+
+  /** The way to its socket, which has what is counted for it. */
+  get link(): ClientLink {
+    return this.#link;
+  }
+
+  /** Whether it waits for no answer of Chrome's. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
+  /** Runs something at once, or in its turn where frames are held back. */
+  whenFree(run: () => void): void {
+    if (this.#state.kind === 'held') this.#state.frames.push(() => this.whenFree(run));
+    else if (this.#state.kind === 'open') run();
+  }
+
+  /** Shows `look` each message before the client gets it, until the function that it gives is called. */
+  tap(look: Look): () => void {
+    const link = this.#link;
+    this.#link = new TappedLink(link, look);
+    return () => (this.#link = link);
   }
 
   /** Takes a session that Chrome attached into the client's. */
@@ -248,7 +267,7 @@ export class VirtualClient implements ReplySink {
 
   /** Holds the client's later frames back until `step` is done; meanwhile only what was read already comes. */
   async hold(step: Promise<void>): Promise<void> {
-    const held = { kind: 'held' as const, frames: [] as Buffer[] };
+    const held = { kind: 'held' as const, frames: [] as (Buffer | (() => void))[] };
     if (this.#state.kind === 'open') {
       this.#state = held;
       this.#link.pause();
@@ -258,7 +277,10 @@ export class VirtualClient implements ReplySink {
     this.#state = { kind: 'open' };
     this.#link.resume();
     try {
-      for (const frame of held.frames) this.onMessage(frame, false);
+      for (const frame of held.frames) {
+        if (typeof frame === 'function') frame();
+        else this.onMessage(frame, false);
+      }
     } catch (error) {
       this.virtual.host.upstream.blame(error, this);
     }
@@ -277,6 +299,12 @@ export class VirtualClient implements ReplySink {
         return;
       }
     }
+    const onText = command.rewrite?.capture?.onText;
+    if (onText && !scan.isError) {
+      command.trace?.end();
+      onText(resultText(message, scan));
+      return;
+    }
     const reply = JSON.parse(message.toString()) as ParsedReply;
     this.#answer(command, command.rewrite ? command.rewrite(reply, command) : reply);
   }
@@ -287,12 +315,17 @@ export class VirtualClient implements ReplySink {
     const reply = command.rewrite ? command.rewrite({ error }, command) : { error };
     // Chrome is silent as well where the session ended under a command, and clients count on it.
     const isSilent = error === sessionNotFound || (error === browserLost && this.#link.showsReason);
-    if (isSilent) command.trace?.end(error);
+    if (isSilent && !command.rewrite?.capture) command.trace?.end(error);
     else this.#answer(command, reply);
   }
 
-  #answer(command: ClientCommand, { result, error }: ParsedReply): void {
+  #answer(command: ClientCommand, reply: ParsedReply): void {
+    const { result, error } = reply;
     command.trace?.end(error);
+    if (command.rewrite?.capture) {
+      command.rewrite.capture.onReply(reply);
+      return;
+    }
     // Chrome sends this one without the session that it does not know.
     const shown = error?.code === sessionNotFound.code ? undefined : command.session.shownId;
     this.send(error ? encodeError(command.id, error, shown) : encodeResult(command.id, result, shown));
@@ -313,12 +346,16 @@ export class VirtualClient implements ReplySink {
       this.send(encodeError(scanner.id, sessionNotFound));
       return;
     }
+    this.#run(session, { frame: text, scan: scanner });
+  }
+
+  #run(session: ClientSession, incoming: Incoming): void {
+    const { scan } = incoming;
     if (this.#pending >= this.#mostPending) {
-      this.refuse(session, scanner.id, limitError('pending', this.#mostPending));
+      this.refuse(session, scan.id, limitError('pending', this.#mostPending));
       return;
     }
-    const incoming = { frame: text, scan: scanner };
-    const rule = this.#rules.of(scanner.method, session.isBrowser);
+    const rule = this.#rules.of(scan.method, session.isBrowser);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);
   }
@@ -364,6 +401,7 @@ export class VirtualClient implements ReplySink {
   #finish(reason: string): void {
     if (this.#state.kind === 'closed') return;
     this.#state = { kind: 'closed', hasLeft: false };
+    this.#batches?.cancel();
     this.virtual.host.upstream.forget(this);
     this.trace.end(reason);
     if (this.virtual.outlives(this)) letRun(this.root, () => this.#leave());
@@ -383,9 +421,3 @@ export class VirtualClient implements ReplySink {
 }
 
 const keep: Rewrite = (reply) => reply;
-
-/** The parameters of a command, parsed. */
-export function paramsOf({ frame, scan }: Incoming): unknown {
-  if (scan.paramsStart === -1) return undefined;
-  return JSON.parse(frame.toString('utf8', scan.paramsStart, scan.paramsEnd)) as unknown;
-}

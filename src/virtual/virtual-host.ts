@@ -6,6 +6,7 @@ import type { EventSink, Upstream } from '../cdp/upstream.js';
 import { SlotAudit, type AuditOptions, type AuditReport } from './audit.js';
 import type { ClientSession } from './client-session.js';
 import { DownloadWatch } from './download-watch.js';
+import { SharedAnswers } from './shared-answers.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
 import { differs, type TargetRecord } from './target-record.js';
 import { TraceLock } from './trace-lock.js';
@@ -52,6 +53,8 @@ export class VirtualHost implements EventSink {
   readonly downloads = new DownloadWatch(this);
   /** What is kept ready. */
   readonly unseen = new Unseen();
+  /** What Chrome would say to everybody alike. */
+  readonly answers = new SharedAnswers();
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();

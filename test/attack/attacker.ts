@@ -40,7 +40,7 @@ export class Attacker {
   }
 
   static async open(party: Party, site: Site, secrets: ReadonlySet<string>): Promise<Attacker> {
-    const wire = await Wire.connect(party.wsUrl, party.headers);
+    const wire = await Wire.connect(party.wsUrl, party.headers, party.inBatches);
     await wire.send('Target.setDiscoverTargets', { discover: true, filter: [{}] });
     const page = await openPage(wire, site.url('attacker', 'frames'));
     const iframe = await attachedIn(wire, page.sessionId, 'iframe');
@@ -57,6 +57,7 @@ export class Attacker {
     const pageRoot = await Wire.connect(
       pageUrl(party, working.targetId).replace(/\/name\/[^/]*/, ''),
       party.headers,
+      party.inBatches,
     );
     const spots: Spot[] = [
       { kind: 'root', wire, sessionId: undefined },

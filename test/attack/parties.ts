@@ -5,6 +5,8 @@ export interface Party {
   /** The HTTP endpoints of this side's own name. */
   readonly httpUrl: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Each command goes in a `Mux.batch` of its own. */
+  readonly inBatches?: boolean;
 }
 
 /** Victim and attacker. */
@@ -29,6 +31,11 @@ export function partiesAt({ url, wsUrl }: { readonly url: string; readonly wsUrl
     headers: { authorization: `Bearer ${secrets[name]}` },
   });
   return { victim: party('victim'), attacker: party('attacker') };
+}
+
+/** The same with an attacker that sends its commands in batches. */
+export function inBatches({ victim, attacker }: Parties): Parties {
+  return { victim, attacker: { ...attacker, inBatches: true } };
 }
 
 /** Where the WebSocket of a page is, for a side. */

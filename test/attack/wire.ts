@@ -20,12 +20,14 @@ export class Wire {
   onText: ((text: string, message: Message, asked: string) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #looking = new Set<() => void>();
+  readonly #inBatches: boolean;
   #lastId = 0;
   #closed: { code: number; reason: string } | undefined;
   readonly closed: Promise<{ code: number; reason: string }>;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, inBatches: boolean) {
     this.socket = socket;
+    this.#inBatches = inBatches;
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => this.#onMessage(data.toString()));
     this.closed = new Promise((resolve) => {
@@ -42,9 +44,14 @@ export class Wire {
     });
   }
 
-  static async connect(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Wire> {
+  /** With `inBatches` each command goes in a `Mux.batch` of its own. */
+  static async connect(
+    url: string,
+    headers: Readonly<Record<string, string>> = {},
+    inBatches = false,
+  ): Promise<Wire> {
     const socket = new WebSocket(url, { headers, perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
-    const wire = new Wire(socket);
+    const wire = new Wire(socket, inBatches);
     await once(socket, 'open');
     return wire;
   }
@@ -69,7 +76,7 @@ export class Wire {
       }, deadline);
       const asked = JSON.stringify({ id, method, params, sessionId });
       this.#pending.set(id, { asked, done, timer });
-      this.socket.send(asked);
+      this.socket.send(this.#inBatches ? inBatch(id, { method, params, sessionId }) : asked);
     });
   }
 
@@ -133,7 +140,7 @@ export class Wire {
   }
 
   #onMessage(text: string): void {
-    const message = JSON.parse(text) as Message;
+    const message = this.#inBatches ? outOfBatch(JSON.parse(text) as Message) : (JSON.parse(text) as Message);
     if (message.id === undefined) {
       this.onText?.(text, message, '');
       this.events.push(message);
@@ -148,4 +155,17 @@ export class Wire {
     }
     for (const look of [...this.#looking]) look();
   }
+}
+
+/** The frame of a batch with one command. */
+function inBatch(id: number, command: object): string {
+  return JSON.stringify({ id, method: 'Mux.batch', params: { commands: [command] } });
+}
+
+/** The answer to the one command of a batch, as if it had come alone. */
+function outOfBatch(message: Message): Message {
+  const results = message.result?.['results'] as Pick<Message, 'result' | 'error'>[] | undefined;
+  if (!results) return message;
+  const { result, error } = results[0]!;
+  return { ...message, result: undefined, ...(result && { result }), ...(error && { error }) } as Message;
 }

@@ -38,7 +38,14 @@ export class HostedClient implements ClientLink {
     const virtual = await host.open({
       id,
       tenant: everybody,
-      limits: { pending: 100, targets: 100, contexts: 100, sessions: 100, autoAttach: 10 },
+      limits: {
+        pending: 100,
+        targets: 100,
+        contexts: 100,
+        sessions: 100,
+        autoAttach: 10,
+        batch: { commands: 100, bytes: 1024 * 1024, timeout: 10_000 },
+      },
       lifetime: 0,
       initialPage: true,
       about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
@@ -89,4 +96,10 @@ export class HostedClient implements ClientLink {
   resume(): void {}
   terminate(): void {}
   observe(): void {}
+
+  charge(): number {
+    return 0;
+  }
+
+  countShared(): void {}
 }

@@ -170,6 +170,13 @@ export const status = z.object({
   reasons: names('Why not, where it is not ready.'),
   browsers: count('Browsers that are up.'),
   connections: count('Connections to browsers.'),
+  sharedAnswers: z
+    .number()
+    .min(0)
+    .max(1)
+    .describe(
+      'Part of the commands since start, 0 to 1, whose answer all may share and that were answered from memory.',
+    ),
   connectionReuse: z
     .number()
     .min(0)
