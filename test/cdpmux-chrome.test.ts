@@ -16,7 +16,7 @@ import { startProcess, type CdpmuxProcess } from './support/cdpmux-process.js';
 import { eventually } from './support/eventually.js';
 import { processesNaming } from './support/processes.js';
 
-const LAUNCHER = join(process.cwd(), 'dist/proxy/chrome-launcher/main.js');
+const LAUNCHER = join(process.cwd(), 'dist/proxy/chrome-launcher/cdpmux-chrome.sh');
 const run = promisify(execFile);
 const PAGE = 'data:text/html,<title>pooled</title>';
 
