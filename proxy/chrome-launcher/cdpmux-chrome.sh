@@ -51,7 +51,7 @@ read_address() {
   host=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]} query=${BASH_REMATCH[4]} token=$CDPMUX_TOKEN
   if [[ "&$query&" =~ \&token=([^\&]*)\& ]]; then
     token=${BASH_REMATCH[1]} query="&$query&"
-    query=${query/"&token=$token&"/&}
+    query=${query%%"&token=$token&"*}\&${query#*"&token=$token&"}
     [[ $token == *[%+]* || $query == *token=* ]] && return 1
     query=${query#&} query=${query%&}
   fi
@@ -81,10 +81,11 @@ ask() {
 
 # The cdpmux that programs of this user share.
 ask_shared() {
-  local directory=${TMPDIR:-${TMP:-${TEMP:-/tmp}}} url=
+  local directory=${TMPDIR:-${TMP:-${TEMP:-/tmp}}} url=''
   directory=${directory%/}/cdpmux-shared-$UID
   [[ -O $directory && ! -L $directory && -O $directory/address ]] || return 1
   read -r url <"$directory/address" 2>/dev/null
+  # its address has its token
   CDPMUX_TOKEN='' read_address "$url" && ask "$@"
 }
 
