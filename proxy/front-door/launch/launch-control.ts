@@ -5,7 +5,8 @@ const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpg
 /** For a command line to arrive whole, ms. */
 const READ_DEADLINE = 5_000;
 /** No command line is longer, bytes; nor does the launcher say more. */
-const LONGEST = 128 * 1024;
+export const LONGEST = 128 * 1024;
+const LONGEST_WORD = 64;
 
 /** What the launcher says once its browser is there: nobody waits for it any more, or the program hung up. */
 export type LauncherWord = 'orphan' | 'hangup';
@@ -64,7 +65,7 @@ export class LaunchControl {
 
   #onData = (chunk: Buffer): void => {
     this.#received = Buffer.concat([this.#received, chunk]);
-    if (this.#received.length > LONGEST) this.#stream.destroy();
+    if (this.#received.length > LONGEST + LONGEST_WORD) this.#stream.destroy();
     else this.#look();
   };
 

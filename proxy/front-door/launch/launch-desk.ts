@@ -9,7 +9,7 @@ import { leftOutText } from '../../chrome-launcher/left-out.js';
 import type { Log } from '../log.js';
 import { refuseUpgrade } from '../refusal.js';
 import { openFifos } from './fifos.js';
-import { LaunchControl } from './launch-control.js';
+import { LaunchControl, LONGEST } from './launch-control.js';
 import { LaunchPort, type Inside } from './launch-port.js';
 import { PipeClient, type PipeLimits } from './pipe-client.js';
 
@@ -47,14 +47,15 @@ export class LaunchDesk {
   /** Handles one upgrade to `cdpmux-launch`; never rejects. */
   async handle(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
     const control = new LaunchControl(stream, head);
+    const length = Number(request.headers[LENGTH_HEADER]);
     try {
       this.#options.access.identifyUpgrade(request);
+      mustBeLength(length);
     } catch (error) {
       refuseUpgrade(stream, error);
       return;
     }
     try {
-      const length = Number(request.headers[LENGTH_HEADER]);
       const [commands = '', answers = '', ...args] = await control.readTexts(length);
       const wish = wishOf(args);
       if (wish === undefined) control.tell('node');
@@ -132,7 +133,7 @@ export class LaunchDesk {
       const onUnused = (): void => {
         if (isOrphan) end(1000, '');
       };
-      port = await LaunchPort.listen(wanted, { inside, name, authorization, onUnused });
+      port = await LaunchPort.listen(wanted, { inside, name, browserId: id, authorization, onUnused });
     } catch {
       // the other program says what is wrong with the port
       control.tell('node');
@@ -143,7 +144,7 @@ export class LaunchDesk {
       port.close();
       return;
     }
-    control.tell('port', `${port.port} /devtools/browser/${id} ${port.proof}`);
+    control.tell('port', `${port.port} ${port.path} ${port.proof}`);
     tellLeftOut(control, leftOut);
   }
 
@@ -166,6 +167,14 @@ export class LaunchDesk {
       control.tell('exit', '1');
     }
   }
+}
+
+function mustBeLength(length: number): void {
+  if (Number.isInteger(length) && length > 0 && length <= LONGEST) return;
+  const range = `the bytes of a command line, 1 to ${LONGEST}`;
+  throw new CdpmuxError('BAD_PARAMETER', `Header ${LENGTH_HEADER} takes ${range}.`, {
+    details: { parameter: LENGTH_HEADER, range },
+  });
 }
 
 const nowhere = { send: () => undefined, pause: () => undefined, resume: () => undefined };

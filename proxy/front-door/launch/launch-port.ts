@@ -8,7 +8,8 @@ import { checkHost, checkOrigin, checkSite } from '../guards.js';
 import { refuseRequest, refuseUpgrade } from '../refusal.js';
 
 /** Those of a Chrome's port; what else cdpmux has is not for who launched a browser. */
-const CHROMES = /^\/(?:json|devtools)(?:[/?]|$)/;
+const REQUESTS = /^\/json(?:[/?]|$)/;
+const PAGES = /^\/devtools\/page\/[^/]+$/;
 const timeouts = { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 5_000 };
 
 /** Where requests go once they name the virtual browser that they are about. */
@@ -20,8 +21,9 @@ export interface Inside {
 /** What a port of one browser needs. */
 export interface LaunchPortOptions {
   readonly inside: Inside;
-  /** The name of the virtual browser. */
+  /** The name and the id of the virtual browser. */
   readonly name: string;
+  readonly browserId: string;
   /** The `Authorization` of who launched it. */
   readonly authorization: string | undefined;
   /** Called whenever nobody is connected any more. */
@@ -54,6 +56,11 @@ export class LaunchPort {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Where the browser's WebSocket is. */
+  get path(): string {
+    return `/devtools/browser/${this.#options.browserId}`;
+  }
+
   /** Whether a program is connected. */
   get isUsed(): boolean {
     return this.#clients.size > 0;
@@ -71,7 +78,7 @@ export class LaunchPort {
       return;
     }
     try {
-      this.#admit(request);
+      this.#admit(request, (path) => REQUESTS.test(path));
       checkSite(request, request.headers.host ?? '', []);
       this.#options.inside.answer(request, response);
     } catch (error) {
@@ -81,7 +88,7 @@ export class LaunchPort {
 
   #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     try {
-      this.#admit(request);
+      this.#admit(request, (path) => path === this.path || PAGES.test(path));
       checkOrigin(request, []);
     } catch (error) {
       stream.on('error', () => stream.destroy());
@@ -97,11 +104,12 @@ export class LaunchPort {
   };
 
   /** Whoever reaches the port has the browser, as with a Chrome: so web pages must not, whatever cdpmux itself asks for. */
-  #admit(request: IncomingMessage): void {
+  #admit(request: IncomingMessage, isHere: (path: string) => boolean): void {
     checkHost(request, []);
     const { name, authorization } = this.#options;
     const { url = '/', headers } = request;
-    if (!CHROMES.test(url)) throw new CdpmuxError('NOT_FOUND', `Nothing is at ${url}.`);
+    const [path = ''] = url.split('?', 1);
+    if (!isHere(path)) throw new CdpmuxError('NOT_FOUND', `No such target: ${path}`);
     delete headers['x-cdpmux-token'];
     delete headers.authorization;
     if (authorization !== undefined) headers.authorization = authorization;
