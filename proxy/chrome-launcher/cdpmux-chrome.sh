@@ -99,7 +99,18 @@ find_cdpmux() {
   ask_shared "$@"
 }
 
-up='' down=''
+up='' down='' copiers=()
+clean_up() {
+  ((${#copiers[@]})) && kill "${copiers[@]}" 2>/dev/null
+  [[ $up && -e $up ]] && rm -f "$up" "$down"
+}
+give_up() {
+  { exec 9>&- 5>&- 6<&-; } 2>/dev/null
+  clean_up
+  hand_over "$@"
+}
+trap 'exit 0' TERM INT HUP
+trap clean_up EXIT
 if [[ $pipes ]]; then
   { : <&3 && : >&4; } 2>/dev/null || hand_over "$@"
   up=${TMPDIR:-/tmp}/cdpmux-launch-$$-$RANDOM$RANDOM
@@ -107,15 +118,9 @@ if [[ $pipes ]]; then
   [[ $up == *[![:ascii:]]* || $up == *$'\n'* ]] && hand_over "$@"
   mkfifo -m 600 "$up" "$down" 2>/dev/null || hand_over "$@"
   # one that is open both ways waits for nobody; afterwards each end is one of one pipe
-  { exec 7<>"$up" 8<>"$down" 5>"$up" 6<"$down" 7>&- 8>&-; } 2>/dev/null || hand_over "$@"
+  { exec 7<>"$up" 8<>"$down" 5>"$up" 6<"$down" 7>&- 8>&-; } 2>/dev/null || give_up "$@"
 fi
-
-give_up() {
-  { exec 9>&- 5>&- 6<&-; } 2>/dev/null
-  [[ $up ]] && rm -f "$up" "$down"
-  hand_over "$@"
-}
-
+trap : PIPE
 find_cdpmux "$@" || give_up "$@"
 # cdpmux itself says sooner that nobody has a place
 read -r -t 120 verb rest <&9 || verb=node
@@ -137,11 +142,6 @@ case $verb in
   pipe | say) ;;
   *) give_up "$@" ;;
 esac
-
-copiers=()
-trap 'exit 0' TERM INT HUP
-trap '' PIPE
-trap '((${#copiers[@]})) && kill "${copiers[@]}" 2>/dev/null' EXIT
 
 # Does what cdpmux says; the last word ends it.
 obey() {
