@@ -8,6 +8,7 @@ import { ControllingTerminal } from './controlling-terminal.js';
 import { watchIdle } from './idle-watch.js';
 import { createLogger, levelOf, type Logger } from './log.js';
 import { Service } from './service.js';
+import { SHARED_SECRET } from './shared-secret.js';
 import { startTelemetry, type Telemetry } from './telemetry.js';
 import { ownVersion } from './version.js';
 
@@ -45,7 +46,9 @@ async function serve({ config, load }: Invocation & { kind: 'serve' }): Promise<
       setLogLevel: (level) => void (log.level = levelOf(level, process.stderr.isTTY)),
     });
     const { addressFile } = config.listen;
-    const file = addressFile && (await AddressFile.write(addressFile, service.door.webSocketUrl));
+    const secret = process.env[SHARED_SECRET];
+    const url = `${service.door.webSocketUrl}${secret === undefined ? '' : `?token=${secret}`}`;
+    const file = addressFile && (await AddressFile.write(addressFile, url));
     if (!stopper.started(service, telemetry, file || undefined)) return;
     watchIdle(service.mux, config.shutdown.whenIdle, () => stopper.stop('shutdown.whenIdle'));
     await greet(service, config);

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -25,7 +26,13 @@ const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.bench.json', 
 const stamp = withBench ? 'dist/bench.stamp' : 'dist/build.stamp';
 const lock = 'dist/build.lock';
 const main = 'dist/proxy/main.js';
-const executables = [main, 'dist/proxy/chrome-launcher/main.js'];
+/** Copied as they are. */
+const scripts = ['proxy/chrome-launcher/cdpmux-chrome.sh'];
+const executables = [
+  main,
+  'dist/proxy/chrome-launcher/main.js',
+  ...scripts.map((file) => join('dist', file)),
+];
 const compiler = 'node_modules/typescript/bin/tsc';
 
 /** @param {string} dir @returns {string[]} */
@@ -89,6 +96,7 @@ function build() {
   const { status } = spawnSync(process.execPath, [compiler, '-b', project], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   removeOrphans();
+  for (const file of scripts) copyFileSync(file, join('dist', file));
   for (const file of executables) if (existsSync(file)) chmodSync(file, 0o755);
   writeFileSync(stamp, before);
 }

@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chromium } from 'playwright-core';
@@ -14,9 +14,9 @@ import { flagsForAnyone, flagsForLocal } from '../src/chrome/launch-flag-list.js
 import { chromeExecutable } from './support/chrome.js';
 import { startProcess, type CdpmuxProcess } from './support/cdpmux-process.js';
 import { eventually } from './support/eventually.js';
+import { IN_NODE, LAUNCHER } from './support/launcher.js';
 import { processesNaming } from './support/processes.js';
 
-const LAUNCHER = join(process.cwd(), 'dist/proxy/chrome-launcher/main.js');
 const run = promisify(execFile);
 const PAGE = 'data:text/html,<title>pooled</title>';
 
@@ -47,7 +47,12 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
   const launch = (options: LaunchOptions = {}): Promise<Browser> =>
     puppeteer.launch({ executablePath: LAUNCHER, env, timeout: 60_000, ...options });
 
-  it.each([{ pipe: false }, { pipe: true }])(
+  it.each([
+    { pipe: false },
+    { pipe: true },
+    { pipe: false, executablePath: IN_NODE },
+    { pipe: true, executablePath: IN_NODE },
+  ])(
     'puppeteer.launch with %p gets a page, and leaves nothing',
     async (options) => {
       const browser = await launch(options);
@@ -85,16 +90,20 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
     await nobodyLeft();
   }, 60_000);
 
-  it('carries large messages both ways over the pipe', async () => {
-    const browser = await launch({ pipe: true });
-    try {
-      const [page] = await browser.pages();
-      const text = 'é'.repeat(3_000_000);
-      expect(await page?.evaluate((value) => value + value, text)).toBe(text + text);
-    } finally {
-      await browser.close();
-    }
-  }, 60_000);
+  it.each([LAUNCHER, IN_NODE])(
+    'carries large messages both ways over the pipe, by %s',
+    async (executablePath) => {
+      const browser = await launch({ pipe: true, executablePath });
+      try {
+        const [page] = await browser.pages();
+        const text = 'é'.repeat(3_000_000);
+        expect(await page?.evaluate((value) => value + value, text)).toBe(text + text);
+      } finally {
+        await browser.close();
+      }
+    },
+    60_000,
+  );
 
   it('gives a Chrome of its own for a flag that needs one', async () => {
     const browser = await launch({ args: ['--window-size=911,700'] });
@@ -122,22 +131,28 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
     await nobodyLeft();
   }, 120_000);
 
-  it.each([{ pipe: false }, { pipe: true }])(
+  it.each([
+    { pipe: false, executablePath: LAUNCHER },
+    { pipe: true, executablePath: LAUNCHER },
+    { pipe: false, executablePath: IN_NODE },
+    { pipe: true, executablePath: IN_NODE },
+  ])(
     'leaves nothing of a program that is killed, with %p',
     async (options) => {
+      const mark = `killed-${options.pipe}-${options.executablePath}-${cdpmux.pid}`;
       const script = `import puppeteer from 'puppeteer-core';
-      await puppeteer.launch({ executablePath: ${JSON.stringify(LAUNCHER)}, pipe: ${options.pipe} });
+      await puppeteer.launch(${JSON.stringify(options)});
       console.log('launched');
       setInterval(() => {}, 1000);`;
       const program = spawn(process.execPath, ['--input-type=module', '-e', script], {
-        env: { ...env, WHO: `killed-${options.pipe}-${cdpmux.pid}` },
+        env: { ...env, WHO: mark },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(program.stdout, 'data');
       expect((await status()).virtualBrowsers).toBe(1);
       program.kill('SIGKILL');
       await nobodyLeft();
-      await eventually(() => processesNaming(`killed-${options.pipe}-${cdpmux.pid}`).length === 0, {
+      await eventually(() => processesNaming(mark).length === 0, {
         within: 20_000,
       });
     },
@@ -196,8 +211,12 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
     }
   }, 60_000);
 
-  it('prints the version as Chrome does', async () => {
-    const { stdout } = await run(LAUNCHER, ['--version'], { env });
+  it('prints the version as Chrome does, found on PATH through a link', async () => {
+    const bin = join(cdpmux.tmp, 'bin');
+    await mkdir(bin);
+    await symlink(relative(bin, LAUNCHER), join(bin, 'cdpmux-chrome'));
+    const path = `${bin}:${env['PATH']}`;
+    const { stdout } = await run('cdpmux-chrome', ['--version'], { env: { ...env, PATH: path } });
     expect(stdout).toMatch(/^Chromium \d+\.\d+\.\d+\.\d+\n$/);
   }, 60_000);
 

@@ -1,30 +1,35 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { isUtf8 } from 'node:buffer';
+import type { Socket } from 'node:net';
+import { shakeHands, type Refusal } from './handshake.js';
 
-/** Refusals are short; bytes. */
-const LONGEST_HEAD = 64 * 1024;
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const NOTHING = Buffer.alloc(0);
 /** Opcodes of RFC 6455. */
-const [TEXT, CLOSE, PING, PONG] = [0x1, 0x8, 0x9, 0xa];
-/** Close codes: none was given; the connection broke. */
-const [NO_CODE, BROKEN] = [1005, 1006];
+const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0x0, 0x1, 0x2, 0x8, 0x9, 0xa];
+const FINAL = 0x80;
+const RESERVED = 0x70;
+const MASKED = 0x80;
+const LONGEST_CONTROL = 125;
+/** Close codes: none was given; the connection broke; what the other side sent is not as it has to be; not what is taken. */
+const [NO_CODE, BROKEN, PROTOCOL, UNSUPPORTED, NOT_UTF8] = [1005, 1006, 1002, 1003, 1007];
+/** For the other side to hang up after its or our close, ms. */
+const CLOSE_DEADLINE = 2_000;
+/** Bytes that wait to be sent, beyond which pings go unanswered: who sends them does not read. */
+const PONG_BACKLOG = 1024 * 1024;
 
-/** What answered in place of a WebSocket. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly body: string;
+/** Why the connection can't go on, in a close. */
+class Fault {
+  readonly code: number;
+  readonly reason: string;
 
-  constructor(status: number, body: string) {
-    super(`HTTP ${status}`);
-    this.status = status;
-    this.body = body;
+  constructor(code: number, reason: string) {
+    this.code = code;
+    this.reason = reason;
   }
 }
 
 /**
  * The client's end of a WebSocket, which hands on what comes as it comes. A package would take longer to load than the rest of a launch
- * takes, and would keep whole messages.
+ * takes, and would keep whole messages. That text is UTF-8 is left to the program that reads it.
  */
 export class BrowserSocket {
   /** Takes the parts of a message. */
@@ -35,8 +40,11 @@ export class BrowserSocket {
   readonly #socket: Socket;
   /** A header, or a control frame, whose end has not come. */
   #rest: Buffer = NOTHING;
+  /** Of the payload of a text frame, bytes. */
   #left = 0;
-  #isLast = false;
+  #isFinal = true;
+  #isMidMessage = false;
+  #state: 'open' | 'closing' | 'deaf' = 'open';
   #end: readonly [code: number, reason: string] = [BROKEN, 'the connection broke'];
 
   private constructor(socket: Socket) {
@@ -46,35 +54,19 @@ export class BrowserSocket {
     socket.on('close', () => this.onClose(...this.#end));
   }
 
-  /** Opens one; rejects with a Refusal, or with the system's error. */
+  /** Opens one, or gives what answered in its place; rejects with the system's error. */
   static async open(
     url: URL,
-    { headers, deadline }: { readonly headers: Readonly<Record<string, string>>; readonly deadline: number },
-  ): Promise<BrowserSocket> {
-    const socket = await connect(url);
-    const key = randomBytes(16).toString('base64');
-    const lines = [
-      `GET ${url.pathname}${url.search} HTTP/1.1`,
-      `Host: ${url.host}`,
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      `Sec-WebSocket-Key: ${key}`,
-      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    ];
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-    try {
-      const [head, first] = await answerOf(socket, deadline);
-      const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');
-      if (!head.includes(accept)) throw new Refusal(101, 'it is no WebSocket');
-      const opened = new BrowserSocket(socket);
-      if (first.length > 0) socket.unshift(first);
-      socket.on('data', opened.#onData);
-      return opened;
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
+    options: { readonly headers: Readonly<Record<string, string>>; readonly deadline: number },
+  ): Promise<BrowserSocket | Refusal> {
+    const answer = await shakeHands(url, options);
+    if (answer.kind === 'refused') return answer;
+    const { socket, first } = answer;
+    const opened = new BrowserSocket(socket);
+    if (first.length > 0) socket.unshift(first);
+    socket.on('data', opened.#onData);
+    socket.resume();
+    return opened;
   }
 
   /** Bytes that wait to be sent. */
@@ -84,7 +76,7 @@ export class BrowserSocket {
 
   /** Sends one text message. */
   send(message: Buffer): void {
-    this.#frame(TEXT, message);
+    if (this.#state === 'open') this.#frame(TEXT, message);
   }
 
   /** Until `uncork`, what is sent waits to leave in one write. */
@@ -106,11 +98,24 @@ export class BrowserSocket {
 
   /** Says goodbye; `onClose` comes when the other side has hung up. */
   close(): void {
-    if (this.#socket.destroyed) return;
-    this.#end = [1000, ''];
+    this.#close(1000, '');
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#state !== 'open' || this.#socket.destroyed) return;
+    this.#state = 'closing';
+    this.#end = [code, reason];
     this.#socket.resume();
-    this.#frame(CLOSE, Buffer.from([0x03, 0xe8]));
+    const payload = Buffer.from(`..${reason}`);
+    payload.writeUInt16BE(code);
+    this.#frame(CLOSE, payload);
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
     this.#socket.end();
+    const late = setTimeout(() => this.#socket.destroy(), CLOSE_DEADLINE);
+    this.#socket.once('close', () => clearTimeout(late));
   }
 
   /** The mask is zero, which leaves bytes as they are: it guards caches against what web pages send, and none does here. */
@@ -119,8 +124,8 @@ export class BrowserSocket {
     if (!this.#socket.writable) return;
     const size = length < 126 ? 0 : length < 65_536 ? 2 : 8;
     const header = Buffer.alloc(6 + size);
-    header[0] = 0x80 | opcode;
-    header[1] = 0x80 | (size === 0 ? length : size === 2 ? 126 : 127);
+    header[0] = FINAL | opcode;
+    header[1] = MASKED | (size === 0 ? length : size === 2 ? 126 : 127);
     if (size === 2) header.writeUInt16BE(length, 2);
     else if (size === 8) header.writeBigUInt64BE(BigInt(length), 2);
     this.#socket.cork();
@@ -133,9 +138,14 @@ export class BrowserSocket {
     const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     this.#rest = NOTHING;
     let at = 0;
-    while (at < data.length) {
+    while (at < data.length && this.#state !== 'deaf') {
       if (this.#left === 0) {
         const size = this.#header(data.subarray(at));
+        if (size instanceof Fault) {
+          this.#close(size.code, size.reason);
+          this.#state = 'deaf';
+          return;
+        }
         if (size === 0) {
           this.#rest = data.subarray(at);
           return;
@@ -146,71 +156,64 @@ export class BrowserSocket {
       const part = data.subarray(at, at + this.#left);
       at += part.length;
       this.#left -= part.length;
-      this.onText(part, this.#isLast && this.#left === 0);
+      this.onText(part, this.#isFinal && this.#left === 0);
     }
   };
 
   /** Reads a header, or a whole control frame; gives its length, 0 when some of it is still to come. */
-  #header(data: Buffer): number {
-    const [first = 0, short = 0] = data;
-    const size = short < 126 ? 2 : short === 126 ? 4 : 10;
-    if (data.length < size) return 0;
+  #header(data: Buffer): number | Fault {
+    const [first = 0, second = 0] = data;
+    if (data.length < 2) return 0;
     const opcode = first & 0x0f;
+    const isFinal = (first & FINAL) !== 0;
+    if ((first & RESERVED) !== 0) return new Fault(PROTOCOL, 'a reserved bit is set');
+    if ((second & MASKED) !== 0) return new Fault(PROTOCOL, "a server's frame is masked");
     if (opcode >= CLOSE) {
-      if (data.length < size + short) return 0;
-      this.#onControl(opcode, data.subarray(size, size + short));
-      return size + short;
+      if (!isFinal || second > LONGEST_CONTROL)
+        return new Fault(PROTOCOL, 'a control frame is in pieces or too long');
+      if (data.length < 2 + second) return 0;
+      return this.#onControl(opcode, data.subarray(2, 2 + second)) ?? 2 + second;
     }
-    this.#isLast = (first & 0x80) !== 0;
-    this.#left = size === 2 ? short : size === 4 ? data.readUInt16BE(2) : Number(data.readBigUInt64BE(2));
-    if (this.#left === 0) this.onText(NOTHING, this.#isLast);
+    if (opcode === BINARY) return new Fault(UNSUPPORTED, 'CDP is text');
+    if (opcode !== TEXT && opcode !== CONTINUATION) return new Fault(PROTOCOL, 'an opcode is unknown');
+    if ((opcode === CONTINUATION) !== this.#isMidMessage)
+      return new Fault(PROTOCOL, 'a message is not continued rightly');
+    const size = second < 126 ? 2 : second === 126 ? 4 : 10;
+    if (data.length < size) return 0;
+    const length = size === 2 ? second : size === 4 ? data.readUInt16BE(2) : Number(data.readBigUInt64BE(2));
+    if (length > Number.MAX_SAFE_INTEGER) return new Fault(PROTOCOL, 'a length has more than 63 bits');
+    this.#isFinal = isFinal;
+    this.#isMidMessage = !isFinal;
+    this.#left = length;
+    if (length === 0) this.onText(NOTHING, isFinal);
     return size;
   }
 
-  #onControl(opcode: number, payload: Buffer): void {
-    if (opcode === PING) this.#frame(PONG, Buffer.from(payload));
-    if (opcode !== CLOSE) return;
-    this.#end = payload.length < 2 ? [NO_CODE, ''] : [payload.readUInt16BE(0), payload.toString('utf8', 2)];
-    this.#frame(CLOSE, Buffer.from(payload.subarray(0, 2)));
-    this.#socket.end();
+  #onControl(opcode: number, payload: Buffer): Fault | undefined {
+    if (opcode === PING) {
+      if (this.backlog <= PONG_BACKLOG && this.#state === 'open') this.#frame(PONG, Buffer.from(payload));
+      return undefined;
+    }
+    if (opcode === PONG) return undefined;
+    if (opcode !== CLOSE) return new Fault(PROTOCOL, 'an opcode is unknown');
+    const code = payload.length === 0 ? NO_CODE : payload.length === 1 ? 0 : payload.readUInt16BE(0);
+    if (payload.length > 0 && !isCloseCode(code))
+      return new Fault(PROTOCOL, 'a close has no code that is one');
+    if (!isUtf8(payload.subarray(2))) return new Fault(NOT_UTF8, 'the reason of a close is not UTF-8');
+    if (this.#state === 'open') {
+      this.#end = [code, payload.toString('utf8', 2)];
+      this.#frame(CLOSE, Buffer.from(payload.subarray(0, 2)));
+      this.#hangUp();
+    }
+    this.#state = 'deaf';
+    return undefined;
   }
 }
 
-async function connect(url: URL): Promise<Socket> {
-  const isSecure = url.protocol === 'wss:';
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const port = Number(url.port || (isSecure ? 443 : 80));
-  const socket = isSecure
-    ? (await import('node:tls')).connect({ host, port, servername: host, ALPNProtocols: ['http/1.1'] })
-    : connectTcp({ host, port, noDelay: true });
-  // what follows an error is a close, and that is heard of
-  socket.on('error', () => undefined);
-  return socket;
-}
-
-/** The answer to an upgrade: its head, and what followed. */
-function answerOf(socket: Socket, deadline: number): Promise<[head: string, first: Buffer]> {
-  return new Promise((resolve, reject) => {
-    let data: Buffer = NOTHING;
-    const late = setTimeout(() => finish(new Error(`no answer within ${deadline / 1000} s`)), deadline);
-    const finish = (error?: Error): void => {
-      clearTimeout(late);
-      socket.off('data', onData).off('end', onEnd).off('error', finish).off('close', onEnd);
-      if (error) reject(error);
-    };
-    const refused = (): Refusal => {
-      const [head = '', ...body] = data.toString().split('\r\n\r\n');
-      return new Refusal(Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0), body.join('\r\n\r\n'));
-    };
-    const onEnd = (): void => finish(data.length > 0 ? refused() : new Error('it hung up'));
-    const onData = (chunk: Buffer): void => {
-      data = Buffer.concat([data, chunk]);
-      const end = data.indexOf('\r\n\r\n');
-      if (end !== -1 && data.toString('latin1', 0, 13).startsWith('HTTP/1.1 101 ')) {
-        finish();
-        resolve([data.toString('latin1', 0, end), data.subarray(end + 4)]);
-      } else if (data.length > LONGEST_HEAD) finish(refused());
-    };
-    socket.on('data', onData).on('end', onEnd).on('error', finish).on('close', onEnd);
-  });
+/** Those that may be sent (RFC 6455, 7.4). */
+function isCloseCode(code: number): boolean {
+  return (
+    (code >= 1000 && code <= 1014 && ![1004, NO_CODE, BROKEN].includes(code)) ||
+    (code >= 3000 && code <= 4999)
+  );
 }

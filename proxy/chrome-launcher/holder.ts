@@ -4,6 +4,9 @@ import { LaunchError } from './launch-error.js';
 /** For an answer of the virtual browser, ms. */
 const ANSWER_DEADLINE = 30_000;
 
+/** Of an answer: a list of targets is far from it, bytes. */
+const LONGEST_ANSWER = 64 * 1024 * 1024;
+
 interface Pending {
   readonly resolve: (result: object) => void;
   readonly reject: (error: Error) => void;
@@ -26,12 +29,14 @@ export class Holder {
 
   constructor(socket: BrowserSocket) {
     this.#socket = socket;
-    let parts: Buffer[] = [];
+    let [parts, length]: [Buffer[], number] = [[], 0];
     socket.onText = (part, isLast) => {
-      parts.push(part);
+      length += part.length;
+      // who asked for it has a deadline
+      if (length <= LONGEST_ANSWER) parts.push(part);
       if (!isLast) return;
-      this.#onMessage(Buffer.concat(parts));
-      parts = [];
+      if (length <= LONGEST_ANSWER) this.#onMessage(Buffer.concat(parts));
+      [parts, length] = [[], 0];
     };
   }
 

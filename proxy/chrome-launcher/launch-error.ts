@@ -1,6 +1,6 @@
 /**
  * Why a program gets no browser, for its user to read: what happened, why, what to do. Not a CdpmuxError, since the whole
- * library would have to be loaded for it before the first page is there.
+ * library would have to be loaded for it before the first page is there; it is the launcher's only class of errors.
  */
 export class LaunchError extends Error {
   override readonly name = 'LaunchError';

@@ -13,7 +13,8 @@ const HELP = `cdpmux-chrome stands for a Chrome: start it as a program starts Ch
 ws://127.0.0.1:9222/, else one that it starts, and that ends with its last client. README, "Programs that launch Chrome".
 `;
 
-const here = fileURLToPath(import.meta.url);
+/** This program, and the script that comes before it. */
+const own = ['main.js', 'cdpmux-chrome.sh'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => stop.abort());
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -38,7 +39,7 @@ function isOwn(path: string): boolean {
   // it may be looked up on PATH
   if (basename(path) === 'cdpmux-chrome') return true;
   try {
-    return realpathSync(path) === here;
+    return own.includes(realpathSync(path));
   } catch {
     return false;
   }

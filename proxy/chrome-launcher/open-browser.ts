@@ -1,5 +1,6 @@
 import { webSocketUrl, type Address } from './address.js';
-import { BrowserSocket, Refusal } from './browser-socket.js';
+import { BrowserSocket } from './browser-socket.js';
+import type { Refusal } from './handshake.js';
 import { LaunchError } from './launch-error.js';
 
 /** Who waits for a place longer than `queue.timeout` allows is told so before, ms. */
@@ -8,14 +9,15 @@ const OPEN_DEADLINE = 60_000;
 /** Opens a new virtual browser; rejects with a LaunchError that has cdpmux's own reason. */
 export async function openBrowser(address: Address, parameters: URLSearchParams): Promise<BrowserSocket> {
   const { url, headers } = address;
-  try {
-    return await BrowserSocket.open(webSocketUrl(address, '/', parameters), {
-      headers,
-      deadline: OPEN_DEADLINE,
-    });
-  } catch (error) {
-    throw error instanceof Refusal ? refused(url, error) : unreachable(url, error as Error);
-  }
+  const opening = BrowserSocket.open(webSocketUrl(address, '/', parameters), {
+    headers,
+    deadline: OPEN_DEADLINE,
+  });
+  const opened = await opening.catch((error: unknown) => {
+    throw unreachable(url, error as Error);
+  });
+  if (opened instanceof BrowserSocket) return opened;
+  throw refused(url, opened);
 }
 
 /** What is said where nobody is. */

@@ -1,15 +1,14 @@
 import type { BrowserSocket } from './browser-socket.js';
 import type { BrowserWish } from './command-line.js';
+import { endOf, type End } from './end.js';
 import { findBrowser, type Surroundings } from './find-cdpmux.js';
+import { leftOutText } from './left-out.js';
 import { openPipes, PipeBridge } from './pipe-bridge.js';
 import type { PortServer } from './port-server.js';
 import { hasProfile, writeActivePort } from './user-data-dir.js';
 
 /** How often it is looked whether the program that launched this is still there, ms. */
 const PARENT_INTERVAL = 250;
-
-/** How a launched browser ends: as Chrome does, or with a reason. */
-export type End = { readonly code: 0 } | { readonly code: 1; readonly message: string };
 
 /** What a launch needs of the process it is in. */
 export interface Host extends Surroundings {
@@ -30,7 +29,7 @@ export async function run(wish: BrowserWish, host: Host): Promise<End> {
   // where there is no browser nobody asks for it
   serving?.catch(() => undefined);
   const { socket, address } = await findBrowser(host, parameters);
-  const ended = endOf(socket);
+  const ended = endOfSocket(socket);
   if (wish.speaks.kind === 'pipe' && pipes) {
     const fault = new Promise<End>((resolve) => {
       new PipeBridge(socket, pipes, ({ message }) => resolve({ code: 1, message }));
@@ -67,16 +66,12 @@ async function tellLeftOut(
 ): Promise<void> {
   const more = userDataDir && (await hasProfile(userDataDir)) ? [`the profile in ${userDataDir}`] : [];
   const all = [...leftOut, ...more];
-  if (all.length > 0)
-    host.say(`cdpmux-chrome: a virtual browser can't have, and goes without: ${all.join(', ')}\n`);
+  if (all.length > 0) host.say(`cdpmux-chrome: ${leftOutText(all)}\n`);
 }
 
-function endOf(socket: BrowserSocket): Promise<End> {
+function endOfSocket(socket: BrowserSocket): Promise<End> {
   return new Promise((resolve) => {
-    socket.onClose = (code, reason) => {
-      const message = `cdpmux ended this browser (${code}${reason === '' ? '' : `: ${reason}`}); launch it again.`;
-      resolve(code === 1000 || code === 1005 ? { code: 0 } : { code: 1, message });
-    };
+    socket.onClose = (code, reason) => resolve(endOf(code, reason));
   });
 }
 

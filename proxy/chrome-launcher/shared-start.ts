@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { link, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SHARED_SECRET } from '../shared-secret.js';
 import { LaunchError } from './launch-error.js';
 
 /** For a cdpmux with its first Chrome, ms: the embedded one may have to be unpacked. */
@@ -103,6 +104,8 @@ export class SharedStart {
         '0',
         '--set',
         `listen.addressFile=${this.#address}`,
+        '--set',
+        `auth.tokens=${JSON.stringify([{ name: 'shared', secretEnv: SHARED_SECRET, admin: true }])}`,
       ],
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: this.#environment() },
     );
@@ -139,7 +142,14 @@ export class SharedStart {
         // a cdpmux whose Chrome is cdpmux-chrome would start itself for ever
         !((name === 'CHROME_PATH' || name === 'CDPMUX_CHROME') && value !== undefined && isOwnPath(value)),
     );
-    return { CDPMUX_SHUTDOWN_WHEN_IDLE: '10s', CDPMUX_LOG_LEVEL: 'warn', ...Object.fromEntries(kept) };
+    return {
+      CDPMUX_SHUTDOWN_WHEN_IDLE: '10s',
+      CDPMUX_LOG_LEVEL: 'warn',
+      // who can read the address is its owner
+      CDPMUX_POLICY_TRUST: 'local',
+      ...Object.fromEntries(kept),
+      [SHARED_SECRET]: randomBytes(32).toString('hex'),
+    };
   }
 }
 

@@ -10,6 +10,7 @@ import type { Tls } from '../config.js';
 import { OperatorApi, type OperatorOptions } from './api/operator-api.js';
 import { ChromeEndpoints } from './chrome-endpoints.js';
 import { FileEndpoints } from './file-endpoints.js';
+import { LaunchDesk } from './launch/launch-desk.js';
 import type { Log } from './log.js';
 import { publicAddress } from './public-address.js';
 import { refuseRequest } from './refusal.js';
@@ -63,6 +64,7 @@ export class FrontDoor {
   readonly #server: Server | TlsServer;
   readonly #admin: Server | undefined;
   #upgrades: UpgradeHandler;
+  readonly #launches: LaunchDesk;
   readonly #chrome: ChromeEndpoints;
   readonly #operator: OperatorApi;
   readonly #files: FileEndpoints;
@@ -74,6 +76,15 @@ export class FrontDoor {
     this.#upgrades = new UpgradeHandler(options);
     this.#chrome = new ChromeEndpoints(options.mux, options.access, options.trustForwarded);
     this.#operator = new OperatorApi(options);
+    this.#launches = new LaunchDesk({
+      ...options,
+      limits: () => this.#options.limits,
+      seat: (request, signal, wish) => this.#upgrades.seat(request, signal, wish),
+      inside: {
+        answer: (request, response) => void this.#answer(request, response),
+        upgrade: (request, stream, head) => this.#onUpgrade(request, stream, head),
+      },
+    });
     const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#answer(request, response);
     this.#server = options.tls
@@ -145,7 +156,12 @@ export class FrontDoor {
   };
 
   #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+    const protocol = request.headers.upgrade?.toLowerCase();
+    if (protocol === 'cdpmux-launch') {
+      void this.#launches.handle(request, stream, head);
+      return;
+    }
+    if (protocol === 'websocket') {
       void this.#upgrades.handle(request, stream, head);
       return;
     }

@@ -4,6 +4,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { CdpmuxError, type Admission, type Mux, type PerSecond, type Seat } from '../../src/index.js';
 import { turnAway, type Access } from '../auth/access.js';
 import { ClientSocket, explainingWebSocket } from './client-socket.js';
+import type { Wish } from './launch/launch-desk.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
 import { decode, readPath } from './request-path.js';
@@ -57,12 +58,7 @@ export class UpgradeHandler {
     const arrival = new Arrival(stream, head);
     let seat: Seat | undefined;
     try {
-      const admission = this.#read(request, arrival.signal);
-      seat = await this.#options.mux.admit(admission);
-      if (!this.#options.access.knows(admission.tenant)) {
-        seat.release();
-        turnAway(this.#options.mux, admission.tenant);
-      }
+      seat = await this.seat(request, arrival.signal);
       const rest = arrival.done();
       if (rest) this.#upgrade(request, stream, rest, seat);
       else {
@@ -77,7 +73,17 @@ export class UpgradeHandler {
     }
   }
 
-  #read(request: IncomingMessage, signal: AbortSignal): Admission {
+  /** Gives a place to who sent the request, or what it wishes beside it; rejects with a CdpmuxError. */
+  async seat(request: IncomingMessage, signal: AbortSignal, wish?: Wish): Promise<Seat> {
+    const { mux, access } = this.#options;
+    const admission = this.#read(request, signal, wish);
+    const seat = await mux.admit(admission);
+    if (access.knows(admission.tenant)) return seat;
+    seat.release();
+    turnAway(mux, admission.tenant);
+  }
+
+  #read(request: IncomingMessage, signal: AbortSignal, wish?: Wish): Admission {
     const guest = this.#options.access.identifyUpgrade(request);
     const { path, name, query } = readPath(guest.url);
     const { traceparent, 'user-agent': userAgent } = request.headers;
@@ -86,8 +92,13 @@ export class UpgradeHandler {
       tenant: guest.tenant,
       ...(guest.quota && { quota: guest.quota }),
       ...(guest.weight !== undefined && { weight: guest.weight }),
-      path: addressOf(path, name),
-      ...readParameters(query, request.headers, guest, this.#options.limits),
+      path: wish?.path ?? addressOf(path, name),
+      ...readParameters(
+        wish ? `${query}&${wish.parameters}` : query,
+        request.headers,
+        guest,
+        this.#options.limits,
+      ),
       urlPath: path,
       ...(userAgent !== undefined && { userAgent }),
       ...(typeof traceparent === 'string' && { traceparent }),
