@@ -1,6 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
+import { adopt } from './adopt.js';
 import { letGo } from './let-go.js';
 import type { ClientSession } from './client-session.js';
 
@@ -43,7 +44,7 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
   const { virtual } = client;
   const { targetInfo } = event;
   if (targetInfo.type === 'browser') {
-    client.adopt(session, event, session.id);
+    adopt(session, event, session.id);
     session.emit('Target.attachedToTarget', { ...event, targetInfo: virtual.browserTarget });
     return false;
   }
@@ -53,7 +54,7 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
     letGo(virtual.host.upstream, event.sessionId, session.id, event.waitingForDebugger);
     return false;
   }
-  client.adopt(session, event, session.id);
+  adopt(session, event, session.id);
   return true;
 }
 

@@ -2,7 +2,7 @@ import { limitError, type CommandLimit } from './limits.js';
 import type { Countable } from './quota.js';
 import type { Rule } from './rule.js';
 import type { ClientSession } from './client-session.js';
-import type { Incoming, Rewrite } from './virtual-client.js';
+import type { Incoming, Rewrite } from './client-command.js';
 
 /** Runs a rule only while the virtual browser has less of a kind than it may have. */
 export function limited(kind: Countable, rule: Rule): Rule {

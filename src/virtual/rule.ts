@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientSession } from './client-session.js';
-import { paramsOf, type Incoming, type ParsedReply, type Rewrite } from './virtual-client.js';
+import { paramsOf, type Incoming, type ParsedReply, type Rewrite } from './client-command.js';
 
 /** What is done with a client's command; `incoming` is only good until it returns. */
 export type Rule = (session: ClientSession, incoming: Incoming) => void;

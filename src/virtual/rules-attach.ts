@@ -9,7 +9,7 @@ import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
 import { letGo } from './let-go.js';
 import type { RootKind, SharedRoot } from './shared-root.js';
 import { admits, defaultFilter, type TargetFilter } from './target-filter.js';
-import { paramsOf, type Incoming, type Rewrite } from './virtual-client.js';
+import { paramsOf, type Incoming, type Rewrite } from './client-command.js';
 
 const escapes = 'messages inside messages escape its checks; attach with "flatten":true instead.';
 const flatOnly = notAvailable(escapes);

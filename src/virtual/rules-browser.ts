@@ -6,7 +6,7 @@ import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { downloadBehavior } from './rules-files.js';
 import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
 import { sharedAnswer } from './rules-shared.js';
-import type { Incoming, ParsedReply } from './virtual-client.js';
+import type { Incoming, ParsedReply } from './client-command.js';
 
 /** A window id that Chrome never gives out: it counts up from small numbers, or takes hashes of 31 bits. */
 const NEVER_WINDOW = 2_147_483_646;

@@ -6,7 +6,7 @@ import { forwardMasked, inContext, isIdLike, objectParams, type Rule, type Unche
 import { notFound } from './rules-refused.js';
 import { forTenants, refuseTenant, type Objection } from './rules-url.js';
 import type { VirtualBrowser } from './virtual-browser.js';
-import type { Incoming, ParsedReply } from './virtual-client.js';
+import type { Incoming, ParsedReply } from './client-command.js';
 
 /** How many files one command may name; each is looked at before the next command. */
 const MOST_FILES = 1000;

@@ -4,7 +4,7 @@ import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule } from './rule.js';
 import { notAvailable } from './rules-refused.js';
 import { Trace } from './trace.js';
-import type { NamedCommand } from './virtual-client.js';
+import type { NamedCommand } from './client-command.js';
 
 const unfiltered = notAvailable(
   "a trace in Perfetto's own format can't be cut down to one's own pages; leave out perfettoConfig and streamFormat.",

@@ -4,7 +4,7 @@ import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
 import { notFound, notFoundUnless } from './rules-refused.js';
 import { asChromeReads, type UrlPolicy } from './url-policy.js';
-import type { Incoming } from './virtual-client.js';
+import type { Incoming } from './client-command.js';
 
 /** Passes a command on. */
 export const pass: Rule = (session, incoming) => session.client.forward(session, incoming);

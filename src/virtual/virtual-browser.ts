@@ -20,7 +20,8 @@ import { rulesFor, type Rules } from './rules.js';
 import { SparePages } from './spare-pages.js';
 import type { TargetRecord } from './target-record.js';
 import type { Tenant } from './tenant.js';
-import { VirtualClient, type ClientLink } from './virtual-client.js';
+import { VirtualClient } from './virtual-client.js';
+import type { ClientLink } from './client-link.js';
 import type { VirtualHost } from './virtual-host.js';
 import { defaultContextOf } from './whole-chrome.js';
 

@@ -19,10 +19,6 @@ import type { Rules } from './rules.js';
 import { readUnusual } from './unusual-frame.js';
 import type { PreparedClient, VirtualBrowser } from './virtual-browser.js';
 
-export type { ClientLink } from './client-link.js';
-export { paramsOf } from './client-command.js';
-export type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
-
 /** Dispatch is synchronous, so one scanner serves all clients. */
 const scanner = new CommandScanner();
 
@@ -231,28 +227,6 @@ export class VirtualClient implements ReplySink {
     const link = this.#link;
     this.#link = new TappedLink(link, look);
     return () => (this.#link = link);
-  }
-
-  /** Takes a session that Chrome attached into the client's. */
-  adopt(parent: ClientSession, event: Protocol.Target.AttachedToTargetEvent, holder: string): ClientSession {
-    const { sessionId, targetInfo } = event;
-    const { host, id } = this.virtual;
-    if (targetInfo.type !== 'browser') host.learn(targetInfo);
-    const session = new ClientSession({
-      id: sessionId,
-      client: this,
-      type: targetInfo.type,
-      targetId: targetInfo.type === 'browser' ? id : targetInfo.targetId,
-      parent,
-      holder,
-      hidden: false,
-    });
-    session.waiting = event.waitingForDebugger;
-    host.addSession(session);
-    if (this.ignoresCertificates && session.type === 'page') {
-      session.tell('Security.setIgnoreCertificateErrors', { ignore: true });
-    }
-    return session;
   }
 
   /** Takes a session off; called when Chrome ended it or one above it. */

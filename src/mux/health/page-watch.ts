@@ -1,6 +1,7 @@
 import type { EventFeed } from '../../telemetry/event-feed.js';
 import { checkPage } from '../../virtual/page-check.js';
-import { VirtualClient, type ClientCommand } from '../../virtual/virtual-client.js';
+import { VirtualClient } from '../../virtual/virtual-client.js';
+import type { ClientCommand } from '../../virtual/client-command.js';
 import type { BrowserConnection } from '../browser-connection.js';
 import type { ServedBrowser } from '../served-browser.js';
 
