@@ -7,7 +7,6 @@ import { cutSession, patchId } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace, CommandTrace } from '../telemetry/client-trace.js';
 import { ClientSession } from './client-session.js';
-import { letRun } from './let-run.js';
 import { limitError } from './limits.js';
 import type { Countable } from './quota.js';
 import { failWaiting } from './readable-end.js';
@@ -76,11 +75,11 @@ export class VirtualClient implements ReplySink {
   readonly #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
-  /** `held`: frames wait until a step is done that must come before them. a closed one leaves when what it held runs. */
+  /** `held`: frames wait until a step is done that must come before them. */
   #state:
     | { readonly kind: 'open' }
     | { readonly kind: 'held'; readonly frames: Buffer[] }
-    | { readonly kind: 'closed'; readonly hasLeft: boolean } = { kind: 'open' };
+    | { readonly kind: 'closed' } = { kind: 'open' };
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
@@ -147,10 +146,7 @@ export class VirtualClient implements ReplySink {
   /** Closes the client's socket; called when its virtual browser ends. */
   end(code: number, reason: string): void {
     const state = this.#state;
-    if (state.kind === 'closed') {
-      this.#leave();
-      return;
-    }
+    if (state.kind === 'closed') return;
     try {
       // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
       if (code !== 1000 && !this.#link.showsReason) {
@@ -358,21 +354,14 @@ export class VirtualClient implements ReplySink {
 
   #finish(reason: string): void {
     if (this.#state.kind === 'closed') return;
-    this.#state = { kind: 'closed', hasLeft: false };
-    this.virtual.host.upstream.forget(this);
-    this.trace.end(reason);
-    if (this.virtual.outlives(this)) letRun(this.root, () => this.#leave());
-    else this.#leave();
-  }
-
-  #leave(): void {
-    if (this.#state.kind !== 'closed' || this.#state.hasLeft) return;
-    this.#state = { kind: 'closed', hasLeft: true };
+    this.#state = { kind: 'closed' };
     const { host } = this.virtual;
+    host.upstream.forget(this);
     host.removeSession(this.root);
     host.upstream.unroute(this.browserRootId);
     host.forgetContextsHeldBy(this.browserRootId);
     host.upstream.call('Target.detachFromTarget', { sessionId: this.browserRootId }, '');
+    this.trace.end(reason);
     this.virtual.left(this);
   }
 }
