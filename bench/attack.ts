@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { findChrome } from '../src/chrome/executable.js';
 import { Arena, type Result, type Stage } from '../test/attack/arena.js';
 import { everyCommand, type Outcome } from '../test/attack/every-command.js';
+import { leaving } from '../test/attack/leaving.js';
 import { named } from '../test/attack/named.js';
 import { partiesAt, strangers } from '../test/attack/parties.js';
 import { Alone, work } from '../test/attack/work.js';
@@ -15,7 +16,7 @@ import { startCdpmux } from './cdpmux.js';
 import { Closers } from './closers.js';
 
 const USAGE = `npm run attack -- [flags]
-  --part all|named|commands|latency  which attacks (all)
+  --part all|named|commands|leaving|latency  which attacks (all)
   --only <method>                    of the commands only this one; repeatable
   --kind auto|shell|chrome           on which Chrome (auto: the headless shell where there is one)
   --seconds <n>                      how long the victim is measured beside each attacker (4; 0: not at all)
@@ -32,7 +33,11 @@ const { values: flags } = parseArgs({
 });
 const kind = (['auto', 'shell', 'chrome'] as const).find((one) => one === flags.kind);
 const seconds = Number(flags.seconds);
-if (kind === undefined || !(seconds >= 0) || !['all', 'named', 'commands', 'latency'].includes(flags.part)) {
+if (
+  kind === undefined ||
+  !(seconds >= 0) ||
+  !['all', 'named', 'commands', 'leaving', 'latency'].includes(flags.part)
+) {
   console.error(USAGE);
   process.exit(2);
 }
@@ -80,6 +85,7 @@ async function attackAtHome(stage: Stage): Promise<{ results: Result[]; unanswer
     outcomes.forEach(took);
     unanswered = outcomes.flatMap((outcome) => outcome.unanswered);
   }
+  if (does('leaving')) await leaving(arena, flags.only, took);
   took({ name: 'afterwards the victim finishes what it had begun', tries: 1, leaks: await arena.close() });
   return { results, unanswered };
 }
@@ -104,7 +110,9 @@ async function run(closers: Closers): Promise<number> {
   const url = cdpmux.wsUrl.replace(/^ws(.*)\/$/, 'http$1');
   const stage = { parties: partiesAt({ url, wsUrl: cdpmux.wsUrl }), site, directory };
   const atHome =
-    does('named') || does('commands') ? await attackAtHome(stage) : { results: [], unanswered: [] };
+    does('named') || does('commands') || does('leaving')
+      ? await attackAtHome(stage)
+      : { results: [], unanswered: [] };
   const beside: Beside[] = [];
   if (does('latency') && seconds > 0) {
     const alone = new Alone([await work(stage), await work(stage), await work(stage)]);

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Result } from './attack/arena.js';
 import { everyCommand } from './attack/every-command.js';
+import { leaving } from './attack/leaving.js';
 import { named } from './attack/named.js';
 import { openRing, type Ring } from './attack/ring.js';
 import { commands } from './attack/protocol.js';
+
+/** Of these Chrome goes on with something when their client has gone; `npm run attack` does it with all. */
+const lasting = [
+  ...['Page.startScreenRecording', 'Page.startScreencast', 'Page.captureScreenshot', 'Page.printToPDF'],
+  ...['HeapProfiler.takeHeapSnapshot', 'Tracing.start'],
+];
 
 /** `npm run attack` looks after each command; here it is enough to know the few it was among. */
 const LOOK_AFTER = 8;
@@ -29,6 +37,13 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
     // with 56 ids and 9 kinds of session; fewer mean that the protocol's parameters are not recognised any more
     expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(15_000);
   }, 240_000);
+
+  it('changes nothing by leaving in the middle of a command', async () => {
+    const results: Result[] = [];
+    await leaving(ring.arena, lasting, (result) => results.push(result));
+    expect(results.flatMap(({ leaks }) => leaks)).toEqual([]);
+    expect(results).not.toEqual([]);
+  }, 60_000);
 
   it('leaves the victim able to finish what it had begun', async () => {
     expect(await ring.arena.close()).toEqual([]);

@@ -1,7 +1,7 @@
 import { free, levels, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
 import { objectParams, type Rule } from './rule.js';
 import { CdpCode } from '../cdp/errors.js';
-import { notAvailable, notFound } from './rules-refused.js';
+import { notAvailable, notFound, refuse } from './rules-refused.js';
 
 /** Passes a command on in sessions of some types of target; Chrome dies of it in others, and takes everybody along. */
 function notIn(types: readonly string[], where: string): Entry {
@@ -57,10 +57,14 @@ function pixelsOf(clip: unknown): number {
   return isClip ? (width as number) * (height as number) * (scale as number) ** 2 : 0;
 }
 
-/** Commands that ask for pictures. */
+/** Commands that ask for pictures, still or moving. */
 export const pictures: Record<string, CommandEntry> = {
   captureScreenshot: levels(
     notFound,
     scope('not larger than 2 GiB, of which the GPU process dies', captureScreenshot, free),
+  ),
+  startScreenRecording: levels(
+    notFound,
+    refuse('Chrome crashes of it when the page is closed meanwhile; Page.startScreencast is safe.', free),
   ),
 };

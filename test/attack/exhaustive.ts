@@ -3,8 +3,9 @@ import type { Attacker, Spot } from './attacker.js';
 import { kindOf, type Id } from './ids.js';
 import { commands, fill, type Chooser, type Command, type Schema } from './protocol.js';
 
-/** Longest that an answer may take, ms. */
+/** Longest that an answer may take, ms; where none tells two ids apart, a second look waits for longer. */
 const DEADLINE = 2_000;
+const LONG_DEADLINE = 15_000;
 
 /** One way to send a command: with the victim's ids, and with such as never existed. */
 interface Variant {
@@ -49,18 +50,23 @@ export async function attack(
   const leaks: string[] = [];
   const unanswered = new Set<string>();
   let sent = 0;
-  const send = async (spot: Spot, params: object): Promise<Message | undefined> => {
+  const send = async (spot: Spot, params: object, deadline: number): Promise<Message | undefined> => {
     sent++;
-    const reply = await spot.wire.ask(method, params, spot.sessionId, DEADLINE);
+    const reply = await spot.wire.ask(method, params, spot.sessionId, deadline);
     if (!reply) unanswered.add(spot.kind);
     return reply;
   };
-  const tellApart = async (spot: Spot, { real, never }: Variant): Promise<string | undefined> => {
+  const tellApart = async (
+    spot: Spot,
+    { real, never }: Variant,
+    deadline: number,
+  ): Promise<string | undefined> => {
     if (never === undefined) {
-      await send(spot, real);
+      await send(spot, real, deadline);
       return undefined;
     }
-    const replies = await Promise.all([send(spot, never), send(spot, real), send(spot, never)]);
+    const asked = [never, real, never].map((params) => send(spot, params, deadline));
+    const replies = await Promise.all(asked);
     const [before, answer, after] = replies.map((reply) => plain(reply, ids));
     return answer === before || answer === after
       ? undefined
@@ -68,9 +74,9 @@ export async function attack(
   };
   const each = spots.flatMap((spot) =>
     variants.map(async (variant) => {
-      const first = await tellApart(spot, variant);
-      // once may be chance: a page loads, a timer fires
-      if (first === undefined || (await tellApart(spot, variant)) === undefined) return;
+      const first = await tellApart(spot, variant, DEADLINE);
+      // once may be chance: a page loads, a timer fires, a disk is slow
+      if (first === undefined || (await tellApart(spot, variant, LONG_DEADLINE)) === undefined) return;
       leaks.push(`in a ${spot.kind} session with ${variant.label}: ${first}`);
     }),
   );
@@ -133,7 +139,7 @@ function variantsOf(
 }
 
 /** Values that a schema alone can't tell. */
-function plausible(
+export function plausible(
   { name = '', type }: Schema,
   own: { readonly url: string; readonly directory: string },
 ): unknown {
