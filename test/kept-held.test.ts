@@ -124,12 +124,9 @@ describe('what a lost client held for its debugger runs', () => {
 
   it.each([
     { type: 'worker', above: 'a page that it attached to', filter: undefined },
-    { type: 'worker', above: 'a page', filter: noTabs },
     { type: 'worker', above: 'a page beneath a tab', filter: noPages },
-    { type: 'iframe', above: 'a page that it attached to', filter: undefined },
     { type: 'iframe', above: 'a page', filter: noTabs },
     { type: 'service_worker', above: 'a page that it attached to', filter: undefined },
-    { type: 'service_worker', above: 'a page', filter: noTabs },
     { type: 'service_worker', above: 'a page beneath a tab', filter: noPages },
     { type: 'shared_worker', above: 'a page', filter: noTabs },
   ])('a $type of $above', async ({ type, filter }) => {
