@@ -17,19 +17,42 @@ const attachBy = (filter: object[]) => ({
   filter,
 });
 
-/** A worker that says so when it runs. */
-const withWorker = `<title>home</title><script>
-  const worker = new Worker(URL.createObjectURL(new Blob(['postMessage("runs")'])));
-  worker.onmessage = ({ data }) => (document.title = data);
-</script>`;
+/** Pages with something that says so when it runs. */
+const pages: Record<string, (port: number) => string> = {
+  '/home': () => '<title>home</title>',
+  '/worker': () => `<title>home</title><script>
+    const worker = new Worker(URL.createObjectURL(new Blob(['postMessage("runs")'])));
+    worker.onmessage = ({ data }) => (document.title = data);
+  </script>`,
+  '/shared_worker': () => `<title>home</title><script>
+    const worker = new SharedWorker('/shared.js');
+    worker.port.onmessage = ({ data }) => (document.title = data);
+  </script>`,
+  '/service_worker': () => `<title>home</title><script>
+    navigator.serviceWorker.register('/service.js');
+    navigator.serviceWorker.ready.then(() => (document.title = 'runs'));
+  </script>`,
+  '/iframe': (port) => `<title>home</title><script>
+    addEventListener('message', ({ data }) => (document.title = data));
+  </script><iframe src="http://localhost:${port}/frame"></iframe>`,
+  '/frame': () => '<script>parent.postMessage("runs", "*")</script>',
+};
+const scripts: Record<string, string> = {
+  '/shared.js': 'onconnect = ({ ports: [port] }) => port.postMessage("runs")',
+  '/service.js': '1',
+};
 
 let cdpmux: TestCdpmux;
 let server: Server;
 let origin: string;
 beforeAll(async () => {
   server = createServer((request, response) => {
-    response.setHeader('content-type', 'text/html');
-    response.end(request.url === '/worker' ? withWorker : '<title>home</title>');
+    const { url = '' } = request;
+    const { port } = server.address() as AddressInfo;
+    response.setHeader('content-type', url in scripts ? 'text/javascript' : 'text/html');
+    // without it the headless shell keeps a frame of another site in the page's own process
+    response.setHeader('origin-agent-cluster', '?1');
+    response.end(scripts[url] ?? pages[url]?.(port));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -60,7 +83,8 @@ const attachedTo = async (client: CdpClient, type: string, url = ''): Promise<At
 /** Comes back when the client is gone, and waits until a page has that title. */
 const findsRunning = async (client: CdpClient, id: string, title: string): Promise<void> => {
   client.socket.terminate();
-  await eventually(() => cdpmux.mux.stats().clients === 0, { within: PATIENCE, what: 'its loss' });
+  const isLost = (): boolean => cdpmux.mux.virtualBrowsers().find((one) => one.id === id)?.clients === 0;
+  await eventually(isLost, { within: PATIENCE, what: 'its loss' });
   const next = await CdpClient.connect(`${cdpmux.wsUrl}devtools/browser/${id}`);
   const isTitled = async (): Promise<boolean> => {
     const { targetInfos } = await next.send<{ targetInfos: { title: string }[] }>('Target.getTargets');
@@ -99,10 +123,13 @@ describe('what a lost client held for its debugger runs', () => {
   });
 
   it.each([
-    { above: 'a page that it attached to', filter: undefined },
-    { above: 'a page', filter: noTabs },
-    { above: 'a page beneath a tab', filter: noPages },
-  ])('a worker of $above', async ({ filter }) => {
+    { type: 'worker', above: 'a page that it attached to', filter: undefined },
+    { type: 'worker', above: 'a page beneath a tab', filter: noPages },
+    { type: 'iframe', above: 'a page', filter: noTabs },
+    { type: 'service_worker', above: 'a page that it attached to', filter: undefined },
+    { type: 'service_worker', above: 'a page beneath a tab', filter: noPages },
+    { type: 'shared_worker', above: 'a page', filter: noTabs },
+  ])('a $type of $above', async ({ type, filter }) => {
     const { client, id } = await comes();
     if (filter) await client.send('Target.setAutoAttach', attachBy(filter));
     const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', {
@@ -125,8 +152,8 @@ describe('what a lost client held for its debugger runs', () => {
       page = (await client.send<{ sessionId: string }>('Target.attachToTarget', attach)).sessionId;
     }
     await client.send('Target.setAutoAttach', attachBy([{}]), page);
-    await client.send('Page.navigate', { url: `${origin}/worker` }, page);
-    expect((await attachedTo(client, 'worker')).waitingForDebugger).toBe(true);
+    await client.send('Page.navigate', { url: `${origin}/${type}` }, page);
+    expect((await attachedTo(client, type)).waitingForDebugger).toBe(true);
     await findsRunning(client, id, 'runs');
   });
 });

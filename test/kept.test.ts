@@ -111,7 +111,7 @@ describe('a virtual browser that is kept', () => {
     await evaluate(client, sessionId, 'self.n = 0; setInterval(() => console.log(++n)); 1');
     await client.waitFor(({ method }) => method === 'Runtime.consoleAPICalled', 'a message');
     await lose(client);
-    expect(cdpmux.mux.stats()).toMatchObject({ sessions: 0, pendingCommands: 0 });
+    expect(cdpmux.mux.stats().sessions).toBe(0);
     const [listens, other] = [await CdpClient.connect(urlOf(id)), await CdpClient.connect(urlOf(id))];
     const attach = { targetId, flatten: true };
     const [own, others] = [

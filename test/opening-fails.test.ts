@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { tmpdir } from 'node:os';
 import { loadConfig } from '../proxy/config.js';
-import { everybody, Mux } from '../src/index.js';
+import { everybody, Mux, type Admission } from '../src/index.js';
 import { refusedUpgrade } from './support/ask.js';
 import { startCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
@@ -30,6 +30,39 @@ describe('a virtual browser that does not come about', () => {
     expect((await refusedUpgrade(exclusiveUrl(cdpmux.wsUrl))).status).toBe(503);
     expect(killed).toBeGreaterThan(0);
     await eventually(() => listening() === before, { what: 'the end of all ways out' });
+  }, 60_000);
+
+  it('is opened anew, where its Chrome is lost under one who has not been in it', async () => {
+    const cdpmux = await startCdpmux({ 'browsers.min': 0, 'browsers.max': 2 });
+    close = () => cdpmux.close();
+    const { mux } = cdpmux;
+    const admission = {
+      tenant: everybody,
+      path: { kind: 'browser', name: 'lost' },
+      initialPage: true,
+      labels: {},
+      signal: new AbortController().signal,
+    } as const;
+    let killed = false;
+    const opens = mux.admit(admission);
+    const joins = mux.admit({
+      ...admission,
+      // looked at between the opening and the first that is asked for this client
+      get mode(): undefined {
+        const [browser] = mux.browsers();
+        if (!killed && browser?.state === 'ready') {
+          killed = true;
+          process.kill(browser.pid!, 'SIGKILL');
+        }
+        return undefined;
+      },
+    } as Admission);
+    const [first, second] = await Promise.all([opens, joins]);
+    expect(killed).toBe(true);
+    expect(second.virtualBrowserId).not.toBe(first.virtualBrowserId);
+    expect(mux.virtualBrowsers().map(({ id }) => id)).toEqual([second.virtualBrowserId]);
+    first.release();
+    second.release();
   }, 60_000);
 
   it('counts for nobody, where its way out could not be opened', async () => {

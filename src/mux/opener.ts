@@ -173,7 +173,6 @@ export class Opener {
         hooks.onEnd();
       },
       onIdle: hooks.onIdle,
-      isKept: () => hooks.keeping.outlives,
       onCrash: () => this.#around.metrics.health.crashedPages.inc(),
     });
   }

@@ -53,8 +53,6 @@ export interface VirtualBrowserOptions {
   readonly onEnd: () => void;
   /** Called when its last client has gone. */
   readonly onIdle: (virtual: VirtualBrowser) => void;
-  /** Whether it will live on then, as things are now. */
-  readonly isKept: () => boolean;
   /** Called when the renderer of one of its pages has died. */
   readonly onCrash?: () => void;
 }
@@ -289,13 +287,6 @@ export class VirtualBrowser {
     this.clients.delete(client);
     this.quota.forget(client);
     this.idleUnlessUsed();
-  }
-
-  /** Whether it will be there when this client has gone. */
-  outlives(client: VirtualClient): boolean {
-    if (this.ended) return false;
-    const others = this.clients.size - (this.clients.has(client) ? 1 : 0) + this.#expected;
-    return others > 0 || this.#options.isKept();
   }
 
   /** Whether a client is there, or about to be. */

@@ -12,7 +12,6 @@ import { paramsOf } from './client-command.js';
 import type { ClientCommand, Incoming, NamedCommand, ParsedReply, Rewrite } from './client-command.js';
 import type { ClientLink } from './client-link.js';
 import { ClientSession } from './client-session.js';
-import { letRun } from './let-run.js';
 import { limitError } from './limits.js';
 import { failWaiting } from './readable-end.js';
 import type { Rules } from './rules.js';
@@ -34,11 +33,11 @@ export class VirtualClient implements ReplySink {
   #link: ClientLink;
   /** The browser-level session that is its root, or, where the root is a page, stands behind it. */
   readonly browserRootId: string;
-  /** `held`: frames wait until a step is done that must come before them. a closed one leaves when what it held runs. */
+  /** `held`: frames wait until a step is done that must come before them. */
   #state:
     | { readonly kind: 'open' }
     | { readonly kind: 'held'; readonly frames: (Buffer | (() => void))[] }
-    | { readonly kind: 'closed'; readonly hasLeft: boolean } = { kind: 'open' };
+    | { readonly kind: 'closed' } = { kind: 'open' };
   /** Commands that wait for Chrome. */
   #pending = 0;
   readonly #mostPending: number;
@@ -111,10 +110,7 @@ export class VirtualClient implements ReplySink {
   /** Closes the client's socket; called when its virtual browser ends. */
   end(code: number, reason: string): void {
     const state = this.#state;
-    if (state.kind === 'closed') {
-      this.#leave();
-      return;
-    }
+    if (state.kind === 'closed') return;
     try {
       // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
       if (code !== 1000 && !this.#link.showsReason) {
@@ -374,22 +370,15 @@ export class VirtualClient implements ReplySink {
 
   #finish(reason: string): void {
     if (this.#state.kind === 'closed') return;
-    this.#state = { kind: 'closed', hasLeft: false };
+    this.#state = { kind: 'closed' };
     this.#batches?.cancel();
-    this.virtual.host.upstream.forget(this);
-    this.trace.end(reason);
-    if (this.virtual.outlives(this)) letRun(this.root, () => this.#leave());
-    else this.#leave();
-  }
-
-  #leave(): void {
-    if (this.#state.kind !== 'closed' || this.#state.hasLeft) return;
-    this.#state = { kind: 'closed', hasLeft: true };
     const { host } = this.virtual;
+    host.upstream.forget(this);
     host.removeSession(this.root);
     host.upstream.unroute(this.browserRootId);
     host.forgetContextsHeldBy(this.browserRootId);
     host.upstream.call('Target.detachFromTarget', { sessionId: this.browserRootId }, '');
+    this.trace.end(reason);
     this.virtual.left(this);
   }
 }

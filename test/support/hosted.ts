@@ -52,7 +52,6 @@ export class HostedClient implements ClientLink {
       about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
       onEnd: () => undefined,
       onIdle: () => undefined,
-      isKept: () => false,
     });
     const client = new HostedClient(virtual);
     const prepared = await virtual.prepare();
