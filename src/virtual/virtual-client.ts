@@ -132,6 +132,11 @@ export class VirtualClient implements ReplySink {
     if (this.#isToldOfMux) this.root.emit('Mux.draining', { deadline });
   }
 
+  /** Nothing that it asked waits for Chrome, so that an answer of cdpmux's own overtakes none. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
   /** A frame from the client's socket. */
   onMessage(frame: Buffer, isBinary: boolean): void {
     if (this.#state.kind === 'closed') return;
