@@ -8,7 +8,8 @@ import { openHost } from './support/hosted.js';
 
 it('takes what is kept ready for as large as the processes of its pages are', async () => {
   const chrome = await startChrome();
-  const { host, close } = await openHost(chrome.wsUrl);
+  const hosted = await openHost(chrome.wsUrl);
+  const { host } = hosted;
   try {
     const processes = async (): Promise<{ id: number; type: string }[]> =>
       (await host.upstream.request('SystemInfo.getProcessInfo', undefined, '')).processInfo;
@@ -32,14 +33,15 @@ it('takes what is kept ready for as large as the processes of its pages are', as
     expect(memory.mb).toBeLessThan(2 * largest);
     ready.discard();
   } finally {
-    await close();
+    await hosted.close();
     await chrome.close();
   }
 });
 
 it('goes on with what it knows where it can measure nothing', async () => {
   const chrome = await startChrome();
-  const { host, close } = await openHost(chrome.wsUrl);
+  const hosted = await openHost(chrome.wsUrl);
+  const { host } = hosted;
   try {
     const memory = new StockMemory(host.upstream, true);
     const assumed = memory.mb;
@@ -47,7 +49,7 @@ it('goes on with what it knows where it can measure nothing', async () => {
     await memory.begin()();
     expect(memory.mb).toBe(assumed);
   } finally {
-    await close();
+    await hosted.close();
     await chrome.close();
   }
 });
