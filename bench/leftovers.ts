@@ -92,7 +92,13 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
     const [said] = (await Promise.race([once(clients, 'message'), ended])) as [{ errors: string[] }];
     errors.push(...said.errors);
   };
-  const look = () => settle(mux, truth);
+  const look = async (): Promise<Moment> => {
+    // what is kept ready must go without a trace, too
+    mux.reconfigure({ stock: { ...config.stock, enabled: false } });
+    const moment = await settle(mux, truth);
+    mux.reconfigure({ stock: config.stock });
+    return moment;
+  };
 
   const start = await look();
   await drive(warmUp);

@@ -142,7 +142,7 @@ describe('what is kept ready', () => {
       { url: 'about:blank', browserContextId },
       { url: 'data:text/html,1' },
       { url: 'about:blank', newWindow: true },
-      { url: 'about:blank', width: 300, height: 200 },
+      { url: 'about:blank', newWindow: true, width: 300, height: 200 },
       { url: 'about:blank', background: true },
       { url: 'about:blank', forTab: true },
     ]) {

@@ -69,3 +69,10 @@ export function kill(pid: number): boolean {
     return false;
   }
 }
+
+/** What a process takes of memory, bytes, where pages that several share count for each in part; undefined where it can't be read. */
+export async function proportionalMemory(pid: number): Promise<number | undefined> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  const kb = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
+  return kb === undefined ? undefined : Number(kb) * 1024;
+}

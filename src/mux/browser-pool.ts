@@ -136,7 +136,8 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
   async create(supply: Supply, id: string, whole?: WholeChrome): Promise<ServedBrowser> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
     const { counts, connections, batch, mux } = this.#options;
-    const stock = { ...this.#options.stock, serves: () => this.#isReady(id) };
+    const isHere = supply.name === LAUNCHED;
+    const stock = { ...this.#options.stock, isHere, serves: () => this.#isReady(id) };
     const options = {
       id,
       exclusive: whole !== undefined,

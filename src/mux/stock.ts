@@ -2,6 +2,7 @@ import type { StockCounts } from '../telemetry/stock-counts.js';
 import { ReadyContext } from '../virtual/ready-context.js';
 import type { VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import type { VirtualHost } from '../virtual/virtual-host.js';
+import { StockMemory } from './stock-memory.js';
 import {
   QUIET,
   rateAt,
@@ -23,6 +24,8 @@ export interface StockCommon {
 export interface StockKeeper extends StockCommon {
   /** Whether the browser takes new clients, and goes on taking them. */
   readonly serves: () => boolean;
+  /** Whether its processes are this machine's. */
+  readonly isHere: boolean;
 }
 
 /** What a stock is made with. */
@@ -35,15 +38,15 @@ export interface StockOptions extends StockKeeper {
 const TICK = 1_000;
 /** After one that could not be made, ms. */
 const RETRY = 5_000;
-/** What is taken for the time and the memory of one until some were made, ms and MB. */
+/** How long one is taken to need until some were made, ms. */
 const FIRST_MAKING = 500;
-export const FIRST_MB = 64;
 /** How much one measurement counts. */
 const SMOOTHING = 0.3;
 
 /** Virtual browsers kept ready on one connection, made while nobody is being let in there. */
 export class Stock {
   readonly #options: StockOptions;
+  readonly #memory: StockMemory;
   /** The oldest first; complete ones and, last, the one that is being made. Taken off when they are taken or lost. */
   readonly #ready = new Set<ReadyContext>();
   #state: 'open' | 'closed' = 'open';
@@ -56,6 +59,7 @@ export class Stock {
 
   constructor(options: StockOptions) {
     this.#options = options;
+    this.#memory = new StockMemory(options.host.upstream, options.isHere);
     options.host.unseen.onGiven = () => void options.counts.pages++;
     this.#lookIn(0);
   }
@@ -135,11 +139,12 @@ export class Stock {
 
   #wanted(settings: StockSettings, now: number): number {
     const perSecond = rateAt(this.#arrivals, now);
-    return wanted(settings, { perSecond, makingMs: this.#makingMs, itemMb: FIRST_MB });
+    return wanted(settings, { perSecond, makingMs: this.#makingMs, itemMb: this.#memory.mb });
   }
 
   #make(): void {
     let isLost = false;
+    const measure = this.#memory.begin();
     const ready = new ReadyContext(this.#options.host, (lost) => {
       isLost = true;
       this.#ready.delete(lost);
@@ -148,7 +153,10 @@ export class Stock {
     this.#ready.add(ready);
     void ready.complete.then((complete) => {
       this.#making = undefined;
-      if (complete) this.#makingMs += SMOOTHING * (performance.now() - ready.madeAt - this.#makingMs);
+      if (complete) {
+        this.#makingMs += SMOOTHING * (performance.now() - ready.madeAt - this.#makingMs);
+        void measure();
+      }
       this.#lookIn(isLost ? RETRY : 0);
     });
   }

@@ -38,15 +38,22 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
   const { host, quota, rootId } = virtual;
   const { targetId } = page;
   quota.reserve('targets', client);
+  const show = (): void =>
+    showAsNew(virtual, page, () => {
+      quota.settle('targets', client);
+      client.reply(session, id, { targetId });
+    });
+  // In the headless shell all pages are in front.
+  if (host.isShell && client.isIdle) {
+    show();
+    return;
+  }
   // A new page comes to the front. The answer says as well that this one is still there, and it keeps its place among the
   // answers to what the client asked before.
   const onFront = (gone: unknown): void => {
     if (virtual.ended) return;
     if (gone === undefined) {
-      showAsNew(virtual, page, () => {
-        quota.settle('targets', client);
-        client.reply(session, id, { targetId });
-      });
+      show();
       return;
     }
     quota.settle('targets', client);

@@ -54,5 +54,9 @@ export function told(messages: readonly Message[]): Record<string, string[]> {
     const line = [method, name, url, info && JSON.stringify(info)].filter((part) => part !== undefined);
     (lines[sessions.get(sessionId) ?? 'unknown'] ??= []).push(line.join(' '));
   }
+  // What is there already is told of in the order of its ids.
+  const root = lines['root'] ?? [];
+  const there = root.findIndex((line) => !line.startsWith('Target.targetCreated'));
+  root.splice(0, there, ...root.slice(0, there).sort());
   return lines;
 }
