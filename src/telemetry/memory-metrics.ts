@@ -21,7 +21,7 @@ export class MemoryMetrics {
     const gauge = (name: string, help: string): Gauge =>
       new Gauge({ name, help, labelNames: ['pool'], registers });
     const counter = (name: string, help: string): Counter =>
-      new Counter({ name, help, labelNames: ['of'], registers });
+      new Counter({ name, help, labelNames: ['scope'], registers });
     this.#warnings = counter(
       'cdpmux_memory_warnings_total',
       'Soft memory limits that were passed, by whose limit it was.',
@@ -39,18 +39,20 @@ export class MemoryMetrics {
       'cdpmux_memory_largest_bytes',
       'Memory that the pages of the heaviest browser hold, by pool.',
     );
-    for (const of of ['virtual_browser', 'browser']) {
-      this.#warnings.inc({ of }, 0);
-      this.#evictions.inc({ of }, 0);
+    for (const scope of ['virtual_browser', 'browser']) {
+      this.#warnings.inc({ scope }, 0);
+      this.#evictions.inc({ scope }, 0);
     }
   }
 
-  countWarning(of: 'virtual_browser' | 'browser'): void {
-    this.#warnings.inc({ of });
+  /** A soft limit was passed. */
+  countWarning(scope: 'virtual_browser' | 'browser'): void {
+    this.#warnings.inc({ scope });
   }
 
-  countEviction(of: 'virtual_browser' | 'browser'): void {
-    this.#evictions.inc({ of });
+  /** One had to go. */
+  countEviction(scope: 'virtual_browser' | 'browser'): void {
+    this.#evictions.inc({ scope });
   }
 
   /** Sets the gauges; called at each scrape. */

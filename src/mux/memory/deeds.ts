@@ -4,7 +4,7 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { VirtualBrowser } from '../../virtual/virtual-browser.js';
 import type { ServedBrowser } from '../served-browser.js';
 import type { VirtualMemory } from './browser-memory.js';
-import { MB } from './judge.js';
+import { mbOf } from './judge.js';
 import type { PerMinute } from './rate.js';
 import type { MemoryLimits } from './settings.js';
 
@@ -45,7 +45,7 @@ export class Deeds {
     metrics.memory.countWarning(of);
     const softLimitMb = Math.round(limits.softLimitMb);
     const hardLimitMb = Math.round(limits.hardLimitMb);
-    const heldMb = mb(held);
+    const heldMb = mbOf(held);
     const who = of === 'browser' ? 'The pages of a browser hold' : 'A virtual browser holds';
     feed.emit(
       'warn',
@@ -60,7 +60,7 @@ export class Deeds {
       },
     );
     for (const { virtual, held: own } of causes) {
-      const params = { of: of === 'browser' ? 'browser' : 'virtualBrowser', heldMb, ownMb: mb(own) };
+      const params = { of: of === 'browser' ? 'browser' : 'virtualBrowser', heldMb, ownMb: mbOf(own) };
       tell(virtual, 'Mux.memoryWarning', { ...params, softLimitMb, hardLimitMb });
     }
   }
@@ -79,7 +79,7 @@ export class Deeds {
       upstream.call('Target.closeTarget', { targetId: info.targetId }, virtual.rootId);
     }
     virtual.end({ code: EVICTED, reason });
-    const fields = { browser, virtualBrowser: virtual.id, heldMb: mb(held) };
+    const fields = { browser, virtualBrowser: virtual.id, heldMb: mbOf(held) };
     feed.emit('warn', 'memory.evicted', `A virtual browser had to go: ${why}`, fields);
     return true;
   }
@@ -125,8 +125,4 @@ function tell(
     client.trace.addEvent(method, params);
     client.tellOfMux(method, params);
   }
-}
-
-function mb(bytes: number): number {
-  return Math.round(bytes / MB);
 }
