@@ -79,7 +79,9 @@ describe('who has to go', () => {
   });
 
   it('is warned when it holds more than an equal share', () => {
-    expect(causing(all, 90)).toEqual([{ held: 50 }, { held: 30 }]);
+    expect(causing(all)).toEqual([{ held: 50 }, { held: 30 }]);
+    expect(causing([{ held: 7 }])).toEqual([{ held: 7 }]);
+    expect(causing([{ held: 0 }])).toEqual([]);
   });
 
   it('are no more than so many in a minute', () => {

@@ -16,6 +16,8 @@ export interface Finding {
   readonly limits: MemoryLimits;
   /** Id of the browser. */
   readonly browser: string;
+  /** Whose limit it is, where it is not the browser's. */
+  readonly virtual?: VirtualBrowser;
 }
 
 /** What doing needs of the `Mux`. */
@@ -39,8 +41,8 @@ export class Deeds {
     this.#around = around;
   }
 
-  /** Tells those who cause it that a soft limit is passed. */
-  warn(causes: readonly VirtualMemory[], { of, held, limits, browser }: Finding): void {
+  /** A soft limit is passed. */
+  warn({ of, held, limits, browser, virtual }: Finding): void {
     const { feed, metrics } = this.#around;
     metrics.memory.countWarning(of);
     const softLimitMb = Math.round(limits.softLimitMb);
@@ -56,12 +58,23 @@ export class Deeds {
         heldMb,
         softLimitMb,
         hardLimitMb,
-        ...(of === 'virtual_browser' && causes[0] && { virtualBrowser: causes[0].virtual.id }),
+        ...(virtual && { virtualBrowser: virtual.id }),
       },
     );
+  }
+
+  /** Tells those who cause it. */
+  tellCauses(causes: readonly VirtualMemory[], { of, held, limits }: Finding): void {
+    const softLimitMb = Math.round(limits.softLimitMb);
+    const hardLimitMb = Math.round(limits.hardLimitMb);
     for (const { virtual, held: own } of causes) {
-      const params = { of: of === 'browser' ? 'browser' : 'virtualBrowser', heldMb, ownMb: mbOf(own) };
-      tell(virtual, 'Mux.memoryWarning', { ...params, softLimitMb, hardLimitMb });
+      tell(virtual, 'Mux.memoryWarning', {
+        of: of === 'browser' ? 'browser' : 'virtualBrowser',
+        heldMb: mbOf(held),
+        ownMb: mbOf(own),
+        softLimitMb,
+        hardLimitMb,
+      });
     }
   }
 

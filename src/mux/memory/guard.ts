@@ -101,7 +101,10 @@ export class BrowserGuard {
     const verdict = judge(judged, one.held, limits, now);
     if (judged.isWarned && !wasWarned) {
       const { deeds, served } = this.#around;
-      deeds.warn([one], { of: 'virtual_browser', held: one.held, limits, browser: served.id });
+      const { virtual, held } = one;
+      const finding = { of: 'virtual_browser', held, limits, browser: served.id, virtual } as const;
+      deeds.warn(finding);
+      deeds.tellCauses([one], finding);
       this.#collect([one], judged, now);
     }
     if (verdict === 'collect') this.#collect([one], judged, now);

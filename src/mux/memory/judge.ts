@@ -84,7 +84,8 @@ export function largest<T extends { readonly held: number }>(all: readonly T[], 
   return chosen;
 }
 
-/** Those who cause it that all together hold too much: who holds more than an equal share of what they may. */
-export function causing<T extends { readonly held: number }>(all: readonly T[], limit: number): T[] {
-  return all.filter(({ held }) => held * all.length > limit);
+/** Those who cause it that all together hold too much: who holds no less than an equal share. */
+export function causing<T extends { readonly held: number }>(all: readonly T[]): T[] {
+  const sum = all.reduce((total, { held }) => total + held, 0);
+  return all.filter(({ held }) => held > 0 && held * all.length >= sum);
 }

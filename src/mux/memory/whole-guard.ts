@@ -20,14 +20,16 @@ export interface Means {
 interface Measure {
   readonly setting: 'memory' | 'memory.rss';
   readonly judged: Judged;
+  /** Those who cause it are not known yet, and not told. */
+  isUntold: boolean;
 }
 
 /** Judges what all in one browser hold together, and what its processes do. */
 export class WholeGuard {
   readonly #around: GuardSurroundings;
   readonly #means: Means;
-  readonly #held: Measure = { setting: 'memory', judged: unjudged() };
-  readonly #resident: Measure = { setting: 'memory.rss', judged: unjudged() };
+  readonly #held: Measure = { setting: 'memory', judged: unjudged(), isUntold: false };
+  readonly #resident: Measure = { setting: 'memory.rss', judged: unjudged(), isUntold: false };
   /** When somebody had to go last. */
   #evictedAt = -Infinity;
   /** Since when it is above a hard limit. */
@@ -78,7 +80,8 @@ export class WholeGuard {
     const { judged, setting } = measure;
     const wasWarned = judged.isWarned;
     const verdict = judge(judged, held, limits, now);
-    if (judged.isWarned && !wasWarned) this.#warn(measure, held, virtuals, limits, now);
+    if (judged.isWarned && !wasWarned) this.#warn(measure, held, limits);
+    if (measure.isUntold) this.#tellCauses(measure, held, virtuals, limits, now);
     // What belongs to nobody no eviction gives back.
     const heaviest = largest(virtuals, held - nobodys - limits.hardLimitMb * MB);
     if (verdict === 'recovered') this.#recover();
@@ -95,21 +98,31 @@ export class WholeGuard {
     return verdict === 'collect';
   }
 
-  #warn(
-    { setting, judged }: Measure,
+  #warn(measure: Measure, held: number, limits: MemoryLimits): void {
+    const { deeds, served, slot } = this.#around;
+    const place = slot();
+    if (place) {
+      const limit = `soft limit ${Math.round(limits.softLimitMb)} MB (${measure.setting}.softLimitMb)`;
+      place.tooHeavy ??= `${mbOf(held)} MB, ${limit}`;
+    }
+    deeds.warn({ of: 'browser', held, limits, browser: served.id });
+    measure.isUntold = true;
+  }
+
+  #tellCauses(
+    measure: Measure,
     held: number,
     virtuals: readonly VirtualMemory[],
     limits: MemoryLimits,
     now: number,
   ): void {
-    const { deeds, served, slot } = this.#around;
-    const place = slot();
-    if (place) {
-      place.tooHeavy ??= `${mbOf(held)} MB, soft limit ${Math.round(limits.softLimitMb)} MB (${setting}.softLimitMb)`;
-    }
-    const causes = causing(virtuals, held);
-    deeds.warn(causes, { of: 'browser', held, limits, browser: served.id });
-    this.#means.collect(causes, judged, now);
+    const { deeds, served } = this.#around;
+    const causes = causing(virtuals);
+    if (measure.judged.isWarned && causes.length === 0) return;
+    measure.isUntold = false;
+    if (!measure.judged.isWarned) return;
+    deeds.tellCauses(causes, { of: 'browser', held, limits, browser: served.id });
+    this.#means.collect(causes, measure.judged, now);
   }
 
   /** The whole browser goes: its successor comes first. */
