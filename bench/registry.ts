@@ -3,6 +3,7 @@ import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
 import { poolSuite } from './suites/pool.js';
+import { samplerSuite } from './suites/sampler.js';
 import { sessionSuite } from './suites/session.js';
 import { wireSuite } from './suites/wire.js';
 
@@ -14,4 +15,5 @@ export const suites: readonly Suite[] = [
   linkSuite,
   poolSuite,
   launchSuite,
+  samplerSuite,
 ];
