@@ -122,6 +122,8 @@ describe('a Chrome past its limits', () => {
     expect(warning.params).toMatchObject({ of: 'browser', softLimitMb: 100 });
     const [first] = cdpmux.mux.browsers();
     expect(first!.reason).toMatch(/soft limit 100 MB \(memory\.softLimitMb\)$/);
+    const areTwo = (): boolean => cdpmux.mux.browsers().filter(({ state }) => state === 'ready').length === 2;
+    await eventually(areTwo, { within, what: 'a second Chrome, before anybody asks for one' });
     const newcomer = await CdpClient.connect(cdpmux.wsUrl);
     const places = cdpmux.mux.virtualBrowsers().map(({ browser }) => browser);
     expect(new Set(places).size).toBe(2);
