@@ -4,6 +4,7 @@ import { launchSuite } from './suites/launch.js';
 import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
 import { poolSuite } from './suites/pool.js';
+import { samplerSuite } from './suites/sampler.js';
 import { sessionSuite } from './suites/session.js';
 import { wireSuite } from './suites/wire.js';
 
@@ -16,4 +17,5 @@ export const suites: readonly Suite[] = [
   poolSuite,
   launchSuite,
   hogsSuite,
+  samplerSuite,
 ];
