@@ -9,7 +9,7 @@ import {
   poissonArrivals,
   type BenchPage,
   type LoadResult,
-} from './load.js';
+} from './arrivals.js';
 import { alone } from './pool/figure.js';
 import { cpuSeconds } from './process-cost.js';
 import { bucketBelow, scrape } from './scrape.js';

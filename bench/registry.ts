@@ -10,6 +10,7 @@ import { linkSuite } from './suites/link.js';
 import { memorySuite } from './suites/memory.js';
 import { poolSuite } from './suites/pool.js';
 import { requestsSuite } from './suites/requests.js';
+import { samplerSuite } from './suites/sampler.js';
 import { sessionSuite } from './suites/session.js';
 import { sweepSuite } from './suites/sweep.js';
 import { wanSuite } from './suites/wan.js';
@@ -32,4 +33,5 @@ export const suites: readonly Suite[] = [
   batchSuite,
   launchSuite,
   hogsSuite,
+  samplerSuite,
 ];

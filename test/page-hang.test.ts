@@ -4,7 +4,6 @@ import { CdpClient, type Message } from './support/cdp-client.js';
 import { eventually } from './support/eventually.js';
 import { startHealthCdpmux, type HealthCdpmux } from './support/health-cdpmux.js';
 import { evaluate, type Page } from './support/page.js';
-import { rendererOf, ticksOf } from './support/renderers.js';
 
 const HANG = 300;
 const LONG = 60_000;
@@ -91,28 +90,6 @@ describe('a page that hangs', () => {
       await client.waitFor(isHung);
       await answerOf(client);
       expect(await evaluate(client, page, '6*7')).toBe(42);
-    },
-    LONG,
-  );
-
-  it(
-    'is closed, where that is the policy, even if its process does not run',
-    async () => {
-      const mux = await start('close');
-      const [client, other] = [await clientOf(mux), await clientOf(mux)];
-      const otherPage = await other.newPage();
-      const page = await client.newPage();
-      const pid = await rendererOf(mux.mux.browsers()[0]!.pid!, client, page);
-      await client.send('Target.setDiscoverTargets', { discover: true });
-      process.kill(pid, 'SIGSTOP');
-      leave(client, page, 'Runtime.evaluate', { expression: '1' });
-      const isDestroyed = ({ method, params }: Message): boolean =>
-        method === 'Target.targetDestroyed' && params?.['targetId'] === page.targetId;
-      await client.waitFor(isDestroyed, 'the end of the page');
-      expect(mux.told('page.hung')).toHaveLength(1);
-      expect(await evaluate(other, otherPage, '6*7')).toBe(42);
-      await client.newPage();
-      await eventually(() => ticksOf(pid) === undefined, { within: 30_000, what: 'the end of the process' });
     },
     LONG,
   );

@@ -97,7 +97,7 @@ describe('the processes of pages in contexts of their own', () => {
     await eventually(
       async () => {
         owners.look();
-        await owners.identify(pages, new Set());
+        await owners.identify(pages, { urgent: new Set(), lost: new Set() });
         return found().filter(Boolean).length === 4;
       },
       { within, what: 'an owner for each process' },

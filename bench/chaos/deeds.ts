@@ -34,12 +34,25 @@ export const deeds = {
     const { target, others } = await choose(
       operator,
       part,
-      ({ pid, mode }) => pid !== undefined && mode === 'shared',
+      ({ id, pid, mode }) => pid !== undefined && mode === 'shared' && !judge.isKilled(id),
     );
     if (target?.pid === undefined || others === 0) return undefined;
     await sightings.look();
     judge.killed(target.id);
     process.kill(target.pid, 'SIGKILL');
+    return `browser ${target.id}, pid ${target.pid}`;
+  },
+  // it is there and says nothing any more: only health checks find it
+  'kill -STOP': async ({ operator, sightings, judge }, part) => {
+    const { target, others } = await choose(
+      operator,
+      part,
+      (one) => one.pid !== undefined && isReady(one) && !judge.isKilled(one.id),
+    );
+    if (target?.pid === undefined || others < 2) return undefined;
+    await sightings.look();
+    judge.stopped(target.id);
+    process.kill(target.pid, 'SIGSTOP');
     return `browser ${target.id}, pid ${target.pid}`;
   },
   'cut a client': async ({ cutClient }, part) => {
@@ -91,6 +104,7 @@ export type DeedName = keyof typeof deeds;
 /** How often each is done beside the others. */
 export const shares: Readonly<Record<DeedName, number>> = {
   'kill -9': 4,
+  'kill -STOP': 2,
   'cut a client': 5,
   'cut an upstream': 2,
   recycle: 2,

@@ -12,9 +12,14 @@ const CLOSES: readonly number[] = [1001, 4502, 4503];
 /** How long after a loss its clients may still be told of it, ms. */
 const TOLD = 30_000;
 
+/** Interval and timeout of the health checks that a chaos runs with, and what a busy machine adds, ms. */
+const FOUND = 10_000;
+
 /** A browser or a connection that is lost, and when. */
 interface Loss {
   readonly at: number;
+  /** So much later it is known at the latest, ms: who comes before may still be given a place in it. */
+  readonly knownAfter?: number;
 }
 
 /** What became of all units. */
@@ -56,6 +61,16 @@ export class Judge {
 
   killed(browser: string): void {
     this.#killed.set(browser, { at: Date.now() });
+  }
+
+  /** It answers nobody any more, and health checks are to find it. */
+  stopped(browser: string): void {
+    this.#killed.set(browser, { at: Date.now(), knownAfter: FOUND });
+  }
+
+  /** Whether its end is on its way. */
+  isKilled(browser: string): boolean {
+    return this.#killed.has(browser);
   }
 
   cut(connection: string, at: number): void {
@@ -112,8 +127,8 @@ export class Judge {
 }
 
 /** Whether a unit was under way at a loss, and ended soon after. */
-function isDuring({ began, ended }: Unit, { at }: Loss): boolean {
-  return began <= at && at <= ended && ended - at <= TOLD;
+function isDuring({ began, ended }: Unit, { at, knownAfter = 0 }: Loss): boolean {
+  return began <= at + knownAfter && at <= ended && ended - at <= knownAfter + TOLD;
 }
 
 function isDocumented(unit: Unit): boolean {

@@ -131,6 +131,8 @@ function settings(
     'connections.maxPerBrowser': 3,
     'connections.idleTimeout': '2s',
     'queue.timeout': '60s',
+    'health.interval': '1s',
+    'health.timeout': '5s',
   }).map((pair) => pair.join('='));
 }
 

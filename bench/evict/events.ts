@@ -27,6 +27,15 @@ export class EventEar {
     return ear;
   }
 
+  /** How many of a type were heard. */
+  count(type: string): number {
+    return this.events.filter((event) => event.type === type).length;
+  }
+
+  has(type: string): boolean {
+    return this.count(type) > 0;
+  }
+
   close(): void {
     this.#request.destroy();
   }

@@ -1,5 +1,5 @@
 import { median, ratios, type Figure } from '../figures.js';
-import { openPage, type BenchPage } from '../load.js';
+import { openPage, type BenchPage } from '../arrivals.js';
 import { openSite } from '../site.js';
 import type { Suite } from '../suite.js';
 

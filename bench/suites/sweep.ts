@@ -10,7 +10,7 @@ import {
   SMALL,
   type BenchPage,
   type LoadResult,
-} from '../load.js';
+} from '../arrivals.js';
 import type { Suite } from '../suite.js';
 
 /** How long each thing is measured on each side in a round, ms. */

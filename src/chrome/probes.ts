@@ -45,8 +45,16 @@ export async function makePage(connection: Connection, timeout: number): Promise
         connection.call('Target.createBrowserContext', { disposeOnDetach: true }, sessionId, settle),
     );
     const blank = { url: 'about:blank', browserContextId };
-    await ask('Target.createTarget', (settle) =>
+    const { targetId } = await ask<Protocol.Target.CreateTargetResponse>('Target.createTarget', (settle) =>
       connection.call('Target.createTarget', blank, sessionId, settle),
+    );
+    const attach = { targetId, flatten: true };
+    const page = await ask<Protocol.Target.AttachToTargetResponse>('Target.attachToTarget', (settle) =>
+      connection.call('Target.attachToTarget', attach, sessionId, settle),
+    );
+    // Chrome says that there is a page before it has a process.
+    await ask('Runtime.evaluate in a blank page', (settle) =>
+      connection.call('Runtime.evaluate', { expression: '1' }, page.sessionId, settle),
     );
     return performance.now() - started;
   } finally {

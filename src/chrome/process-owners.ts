@@ -34,6 +34,26 @@ export type AskProcessTime = (targetId: string) => Promise<number | undefined>;
 /** A process that is started for a page may be older than what Chrome says of its context, by the clock's ticks, ms. */
 const SLACK = 50;
 
+/** What can't wait, by pid. */
+export interface Urgency {
+  /** It is large. */
+  readonly urgent: ReadonlySet<number>;
+  /** It is so large that whoever has it has to go. */
+  readonly lost: ReadonlySet<number>;
+}
+
+/** One round of questions. */
+interface Round {
+  /** What each process had used before it, in ticks. */
+  readonly before: ReadonlyMap<number, number>;
+  /** Targets that fit one process only. */
+  readonly fits: Map<Known, OwnedTarget[]>;
+  /** Processes that fit any. */
+  readonly claimed: Set<Known>;
+  /** Targets that did not answer. */
+  readonly silent: OwnedTarget[];
+}
+
 /** What is known of one process. */
 interface Known {
   readonly renderer: Renderer;
@@ -102,43 +122,41 @@ export class ProcessOwners {
     for (const { targetIds } of this.#known.values()) targetIds.delete(targetId);
   }
 
-  /** Finds whose those processes are that are nobody's yet; `growing` ones are somebody's who does not answer, where only one such is left. */
-  identify(targets: readonly OwnedTarget[], growing: ReadonlySet<number>): Promise<void> {
-    this.#identifying ??= this.#identify(targets, growing).finally(() => (this.#identifying = undefined));
+  /**
+   * Finds whose those processes are that are nobody's yet. An `urgent` one is also taken for that of the only owner who does not
+   * answer; one that is `lost` anyway, whoever's it is, for that of any such.
+   */
+  identify(targets: readonly OwnedTarget[], urgency: Urgency): Promise<void> {
+    this.#identifying ??= this.#identify(targets, urgency).finally(() => (this.#identifying = undefined));
     return this.#identifying;
   }
 
-  async #identify(targets: readonly OwnedTarget[], growing: ReadonlySet<number>): Promise<void> {
+  async #identify(targets: readonly OwnedTarget[], urgency: Urgency): Promise<void> {
     const unknown = [...this.#known.values()].filter(({ owner }) => owner === undefined);
     if (unknown.length === 0) return;
     const before = new Map([...this.#known.keys()].map((pid) => [pid, timesOf(pid)?.ticks ?? Infinity]));
-    const fits = new Map<Known, OwnedTarget[]>();
-    const silent: OwnedTarget[] = [];
+    const round: Round = { before, fits: new Map(), claimed: new Set(), silent: [] };
     const onAnswer = (target: OwnedTarget, seconds: number | undefined): void => {
-      if (seconds === undefined) silent.push(target);
-      else this.#match(target, Math.round(seconds * TICKS_PER_SECOND), before, fits);
+      if (seconds === undefined) round.silent.push(target);
+      else this.#match(target, Math.round(seconds * TICKS_PER_SECOND), round);
     };
     await Promise.all(targets.map(async (target) => onAnswer(target, await this.#ask(target.targetId))));
     this.#renderers.look();
     // The page of a process that was not looked at may have been taken for one of another.
     if (this.#renderers.all.some(({ pid }) => !before.has(pid))) return;
-    for (const known of unknown) this.#settle(known, fits.get(known) ?? [], growing);
-    this.#giveToSilent(unknown, silent, growing);
+    const left = unknown.filter((known) => !this.#settle(known, round, urgency));
+    this.#giveToSilent(left, round, urgency);
   }
 
   /** Notes in which process a target may be; one that fits several tells nothing. */
-  #match(
-    target: OwnedTarget,
-    ticks: number,
-    before: ReadonlyMap<number, number>,
-    fits: Map<Known, OwnedTarget[]>,
-  ): void {
+  #match(target: OwnedTarget, ticks: number, { before, fits, claimed }: Round): void {
     const fitting = [...this.#known.values()].filter((known) => {
       const { pid } = known.renderer;
       const isTheirs =
         known.owner === undefined ? isPossible(known, target.owner) : known.owner === target.owner;
       return isTheirs && (before.get(pid) ?? Infinity) <= ticks && ticks <= (timesOf(pid)?.ticks ?? -1);
     });
+    for (const known of fitting) claimed.add(known);
     const [one] = fitting;
     if (one === undefined || fitting.length > 1) return;
     if (one.owner === target.owner) {
@@ -148,12 +166,19 @@ export class ProcessOwners {
   }
 
   /** What has used little time may have used the same by chance: so two rounds must agree, unless it is urgent. */
-  #settle(known: Known, targets: readonly OwnedTarget[], growing: ReadonlySet<number>): void {
+  #settle(known: Known, { fits, claimed }: Round, { urgent }: Urgency): boolean {
+    const targets = fits.get(known) ?? [];
     const owners = new Set(targets.map(({ owner }) => owner));
     const owner = owners.size === 1 ? targets[0]?.owner : undefined;
-    const isSure = owner === known.guess || growing.has(known.renderer.pid);
-    known.guess = owner;
-    if (owner === undefined || !isSure) return;
+    const isSure = owner === known.guess || urgent.has(known.renderer.pid);
+    // What nobody who answers may have is judged by who does not.
+    if (claimed.has(known)) known.guess = owner;
+    if (owner === undefined || !isSure) return false;
+    this.#own(known, owner, targets);
+    return true;
+  }
+
+  #own(known: Known, owner: Owner, targets: readonly OwnedTarget[]): void {
     known.owner = owner;
     for (const { targetId } of targets) {
       this.forgetTarget(targetId);
@@ -161,26 +186,28 @@ export class ProcessOwners {
     }
   }
 
-  /** What grows, and belongs to nobody who answers, belongs to those who don't; each to whom it is nearest in age. */
-  #giveToSilent(
-    unknown: readonly Known[],
-    silent: readonly OwnedTarget[],
-    growing: ReadonlySet<number>,
-  ): void {
+  /**
+   * What fits nobody who answers belongs to one who does not, of whom no process is known. Many are silent for a moment only: so
+   * it must be one and the same in two rounds.
+   */
+  #giveToSilent(left: readonly Known[], { claimed, silent }: Round, { urgent, lost }: Urgency): void {
     const found = new Set([...this.#known.values()].flatMap(({ targetIds }) => [...targetIds]));
-    const lost = silent.filter(({ targetId }) => !found.has(targetId));
-    const owners = [...new Set(lost.map(({ owner }) => owner))].sort((a, b) => a.openedAt - b.openedAt);
-    const left = unknown
-      .filter(({ owner, renderer: { pid } }) => owner === undefined && growing.has(pid))
-      .sort((a, b) => a.renderer.startedAt - b.renderer.startedAt);
-    // With fewer of those than of silent ones somebody would be taken who only is busy.
-    if (left.length < owners.length && owners.length > 1) return;
-    for (const known of left) {
+    const missing = silent.filter(({ targetId }) => !found.has(targetId));
+    const owners = [...new Set(missing.map(({ owner }) => owner))];
+    const rest = left.filter((known) => urgent.has(known.renderer.pid) && !claimed.has(known));
+    const areAllLost = rest.length >= owners.length && rest.every(({ renderer }) => lost.has(renderer.pid));
+    for (const known of rest) {
       const possible = owners.filter((owner) => isPossible(known, owner));
-      const owner = left.length === 1 || possible.length === 1 ? possible[0] : possible.pop();
-      if (owner === undefined) continue;
-      known.owner = owner;
-      for (const { targetId } of lost.filter((one) => one.owner === owner)) known.targetIds.add(targetId);
+      const owner = possible.length === 1 || areAllLost ? possible.pop() : undefined;
+      const isSure = owner === known.guess;
+      known.guess = owner;
+      if (owner === undefined || !isSure) continue;
+      this.#own(
+        known,
+        owner,
+        missing.filter((one) => one.owner === owner),
+      );
+      owners.splice(owners.indexOf(owner), 1);
     }
   }
 }

@@ -20,7 +20,7 @@ export interface Renderer {
 }
 
 /** How long the other processes are taken to be the same, ms. */
-const OTHERS_KEPT = 5_000;
+const OTHERS_KEPT = 15_000;
 
 /**
  * The renderer processes of a Chrome of this machine. Chrome starts them from few processes, the zygotes, whose children a look
@@ -29,6 +29,8 @@ const OTHERS_KEPT = 5_000;
 export class Renderers {
   readonly #browserPid: number;
   readonly #all = new Map<number, Renderer>();
+  /** Children of zygotes that are something else. */
+  readonly #notRenderers = new Set<number>();
   /** Processes that start renderers, and those that are neither: Chrome's own, for graphics, network, … */
   #others: { readonly zygotes: readonly number[]; readonly helpers: readonly number[]; readonly at: number } =
     {
@@ -48,7 +50,11 @@ export class Renderers {
   /** Reads who is there and what each holds; those that have ended are gone from `all` afterwards. */
   look(): void {
     const now = performance.now();
-    if (now - this.#others.at > OTHERS_KEPT) this.#others = { ...this.#findOthers(), at: now };
+    if (now - this.#others.at > OTHERS_KEPT) {
+      this.#others = { ...this.#findOthers(), at: now };
+      // Their numbers may be others' by now.
+      this.#notRenderers.clear();
+    }
     const seen = new Set<number>();
     for (const zygote of this.#others.zygotes) {
       for (const pid of childrenOf(zygote)) if (this.#read(pid, now)) seen.add(pid);
@@ -70,6 +76,7 @@ export class Renderers {
   }
 
   #read(pid: number, now: number): boolean {
+    if (this.#notRenderers.has(pid)) return false;
     const known = this.#all.get(pid);
     const resident = residentOf(pid);
     if (resident === undefined) return false;
@@ -78,7 +85,11 @@ export class Renderers {
       return true;
     }
     // What has only been forked off is called like its zygote for a moment.
-    if (!argumentsOf(pid).includes('--type=renderer')) return false;
+    const [, type] = /--type=([\w-]+)/.exec(argumentsOf(pid)) ?? [];
+    if (type !== 'renderer') {
+      if (type !== undefined && type !== 'zygote') this.#notRenderers.add(pid);
+      return false;
+    }
     const times = timesOf(pid);
     if (times === undefined) return false;
     const age = ((ticksSinceBoot() - times.startTime) / TICKS_PER_SECOND) * 1_000;

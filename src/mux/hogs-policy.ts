@@ -1,5 +1,5 @@
-/** A thread that could run for so much of the time is in a loop, or as good as. */
-const ALWAYS = 0.9;
+/** A thread that could run for so much of the time is in a loop, or as good as; the kernel tells of a wait when it is over. */
+const ALWAYS = 0.8;
 /** For so long it must have been so, ms: loading a page takes the processor, too. */
 const LONG = 3_000;
 /** One that could run for less of the time is none any more, and for so long, ms. */
@@ -13,23 +13,34 @@ export function isContended(waited: number, elapsed: number): boolean {
   return waited > PRESSURE * elapsed;
 }
 
-/** How busy the busiest thread of a process is, and since when it has been as busy, or as calm, as it is. */
+/** How busy the busiest thread of a process was lately. */
 export class Busyness {
-  #alwaysSince: number | undefined;
-  #calmSince: number | undefined;
+  /** The latest looks, as far back as it matters, the oldest first; ms. */
+  readonly #looks: { readonly busy: number; readonly elapsed: number }[] = [];
 
-  /** The busiest thread could run for that share of the time since the last look; `now` in ms. */
-  add(share: number, now: number, elapsed: number): void {
-    // It began with the time that was looked at.
-    this.#alwaysSince = share >= ALWAYS ? (this.#alwaysSince ?? now - elapsed) : undefined;
-    this.#calmSince = share <= SELDOM ? (this.#calmSince ?? now - elapsed) : undefined;
+  /** Its busiest thread was busy for so many of so many ms. */
+  add(busy: number, elapsed: number): void {
+    this.#looks.push({ busy, elapsed });
+    while (this.#looks.slice(1).reduce((sum, one) => sum + one.elapsed, 0) >= CALM) this.#looks.shift();
   }
 
-  isHog(now: number): boolean {
-    return this.#alwaysSince !== undefined && now - this.#alwaysSince >= LONG;
+  get isHog(): boolean {
+    return this.#share(LONG) >= ALWAYS;
   }
 
-  isCalm(now: number): boolean {
-    return this.#calmSince !== undefined && now - this.#calmSince >= CALM;
+  get isCalm(): boolean {
+    return this.#share(CALM) <= SELDOM;
+  }
+
+  /** Of the last so many ms; NaN while they are not over. */
+  #share(span: number): number {
+    let busy = 0;
+    let elapsed = 0;
+    for (const look of this.#looks.toReversed()) {
+      if (elapsed >= span) break;
+      busy += look.busy;
+      elapsed += look.elapsed;
+    }
+    return elapsed >= span ? busy / elapsed : NaN;
   }
 }

@@ -1,8 +1,8 @@
 import { pausesOf, slowDown, speedUp, threadsOf, threadTimes, type ThreadTimes } from '../chrome/cpu.js';
 import { Busyness } from './hogs-policy.js';
 
-/** With less processor time than this share of a core nothing in it is in a loop, however crowded it is. */
-const WORTH_A_LOOK = 0.1;
+/** With less processor time than this share of a core nothing in it is in a loop, unless fifty more are. */
+const WORTH_A_LOOK = 0.02;
 
 /** A loop waits for nothing; so many pauses in a second of work are the garbage collector's. */
 const FEW_PAUSES = 20;
@@ -34,21 +34,21 @@ export class RendererLoad {
   }
 
   /** Takes note of the processor time it has used so far; `perMs` ticks are as long as a ms. */
-  look(ticks: number, now: number, elapsed: number, perMs: number): void {
+  look(ticks: number, elapsed: number, perMs: number): void {
     const used = (ticks - (this.#ticks ?? ticks)) / perMs;
     this.#ticks = ticks;
     if (used < WORTH_A_LOOK * elapsed && !this.isSlow) {
       this.#threads.clear();
-      this.#busy.add(0, now, elapsed);
+      this.#busy.add(0, elapsed);
       return;
     }
-    this.#busy.add(this.#busiest() / elapsed, now, elapsed);
+    this.#busy.add(this.#busiest(), elapsed);
   }
 
-  /** Changes its priority where that is due; gives what was done. `mayReturn` says whether it can be given back. */
-  adjust(now: number, isContended: boolean): 'slowed' | 'restored' | 'stuck' | undefined {
+  /** Changes its priority where that is due; gives what was done: `stuck` where it should have been given back and could not be. */
+  adjust(isContended: boolean): 'slowed' | 'restored' | 'stuck' | undefined {
     if (this.#before) {
-      if (!this.#busy.isCalm(now)) {
+      if (!this.#busy.isCalm) {
         slowDown(this.#pid, this.#before);
         return undefined;
       }
@@ -56,7 +56,7 @@ export class RendererLoad {
       if (isBack) this.#before = undefined;
       return isBack ? 'restored' : 'stuck';
     }
-    if (!isContended || !this.#busy.isHog(now)) return undefined;
+    if (!isContended || !this.#busy.isHog) return undefined;
     this.#before = new Map();
     slowDown(this.#pid, this.#before);
     return 'slowed';

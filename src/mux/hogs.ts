@@ -65,7 +65,7 @@ export class HogWatch {
     const contended = this.#isContended(elapsed);
     for (const served of this.#around.browsers()) {
       if (served.pid !== undefined && served.virtuals.length > 0) {
-        this.#lookAt(served, served.pid, { now, elapsed, contended });
+        this.#lookAt(served, served.pid, { elapsed, contended });
       }
     }
   }
@@ -73,7 +73,7 @@ export class HogWatch {
   #lookAt(
     served: ServedBrowser,
     browserPid: number,
-    { now, elapsed, contended }: { now: number; elapsed: number; contended: boolean },
+    { elapsed, contended }: { elapsed: number; contended: boolean },
   ): void {
     const watched = this.#of(served, browserPid);
     const owners = new Map(this.#around.ownersOf(served).map((one) => [one.pid, one]));
@@ -86,11 +86,11 @@ export class HogWatch {
       seen.add(key);
       let load = watched.loads.get(key);
       if (!load) watched.loads.set(key, (load = new RendererLoad(pid)));
-      load.look(times.ticks, now, elapsed, TICKS_PER_SECOND / 1_000);
+      load.look(times.ticks, elapsed, TICKS_PER_SECOND / 1_000);
       const owned = owners.get(pid);
       const owner = owned?.startTime === startTime ? owned.owner?.id : undefined;
       if (owner !== undefined) this.#credit(served, watched, { owner, load, ticks: times.ticks });
-      const done = this.#around.slows() ? load.adjust(now, contended) : undefined;
+      const done = this.#around.slows() ? load.adjust(contended) : undefined;
       if (done !== undefined) this.#tell(served, done, { pid, owner });
     }
     for (const key of watched.loads.keys()) if (!seen.has(key)) watched.loads.delete(key);

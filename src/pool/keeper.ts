@@ -39,9 +39,15 @@ export class Keeper<R, W> {
     const open = this.#open();
     const total = open.length * perResource;
     const free = open.reduce((sum, { used }) => sum + perResource - used, 0);
-    if (!isScarce(free, total, freeShare)) return;
+    if (!isScarce(free, total, freeShare) && !this.#areAllHeavy()) return;
     const from = this.#fleet.supplies.find((one) => this.#fleet.mayLaunch(one));
     if (from) this.#fleet.launch(from);
+  }
+
+  /** Whether all that there are take nobody new because of what they hold: whoever comes would wait for a launch. */
+  #areAllHeavy(): boolean {
+    const shared = this.#fleet.slots.filter(({ alive, exclusive }) => alive && !exclusive);
+    return shared.length > 0 && shared.every(({ tooHeavy }) => tooHeavy !== undefined);
   }
 
   /** Drains what is stale, the least used first; where its places are needed, a successor is there before. */

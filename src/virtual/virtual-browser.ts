@@ -78,7 +78,7 @@ export class VirtualBrowser {
   /** What it has of what its limits count. */
   readonly quota: Quota;
   readonly host: VirtualHost;
-  /** Nothing of it is older, by `performance.now`. */
+  /** None of its processes is older, by `performance.now`: Chrome may start one as soon as a context is asked for. */
   readonly openedAt: number;
   /** Holds its contexts: when this session goes, Chrome disposes them with all that is in them. */
   readonly rootId: string;
@@ -117,9 +117,15 @@ export class VirtualBrowser {
   #lifetime: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | undefined;
   #drainDeadline: number | undefined;
 
-  private constructor(host: VirtualHost, options: VirtualBrowserOptions, rootId: string, contextId: string) {
+  private constructor(
+    host: VirtualHost,
+    options: VirtualBrowserOptions,
+    rootId: string,
+    contextId: string,
+    openedAt: number,
+  ) {
     this.host = host;
-    this.openedAt = host.exclusive ? -Infinity : performance.now();
+    this.openedAt = host.exclusive ? -Infinity : openedAt;
     this.id = options.id;
     this.tenant = options.tenant;
     this.limits = options.limits;
@@ -148,13 +154,14 @@ export class VirtualBrowser {
     const firstRoot = attachRoot(upstream);
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     let virtual: VirtualBrowser | undefined;
+    const openedAt = performance.now();
     try {
       const contextId = await (host.exclusive ? defaultContextOf : privateContext)(
         upstream,
         sessionId,
         options,
       );
-      virtual = new VirtualBrowser(host, options, sessionId, contextId);
+      virtual = new VirtualBrowser(host, options, sessionId, contextId, openedAt);
       virtual.#firstRoot = firstRoot;
       if (host.exclusive) await host.learnAll();
       if (options.initialPage) await virtual.createPage('about:blank', false);

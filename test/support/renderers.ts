@@ -15,10 +15,15 @@ export function ticksOf(pid: number): number | undefined {
 }
 
 /** Pids of the renderers of a Chrome. */
-export async function renderersOf(browserPid: number): Promise<number[]> {
+export const renderersOf = (browserPid: number): Promise<number[]> => processesOf(browserPid, 'renderer');
+
+/** Pids of the processes that a Chrome's renderers are forked off. */
+export const zygotesOf = (browserPid: number): Promise<number[]> => processesOf(browserPid, 'zygote');
+
+async function processesOf(browserPid: number, type: string): Promise<number[]> {
   return [...(await processTree([browserPid]))].filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer');
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`--type=${type}`);
     } catch {
       return false;
     }

@@ -10,8 +10,9 @@ import { MB } from './judge.js';
 const EMPTY_PAGE = 14 * MB;
 /** A process this large whose owner is not known is looked into at once, bytes. */
 const URGENT = 64 * MB;
-/** How often owners of smaller ones are looked for, ms. */
-const IDENTIFY_INTERVAL = 5_000;
+/** How long after new ones owners of smaller ones are looked for, and twice as long each further time, up to the last, ms. */
+const FIRST_IDENTIFY = 250;
+const LAST_IDENTIFY = 8_000;
 /** How long a page may take to say what its process has used while others wait for that, ms. */
 const PROCESS_TIME = 100;
 /** What is garbage of a page that is not stuck is known after so long, ms. */
@@ -44,7 +45,8 @@ export class BrowserMemory {
   /** One for each connection. */
   readonly #sessions = new Map<VirtualHost, TargetSessions>();
   readonly #heaps = new WeakMap<VirtualBrowser, VirtualHeap>();
-  #identifiedAt = -Infinity;
+  /** When owners are looked for next, after how long, and of how many. */
+  #identify = { at: 0, delay: FIRST_IDENTIFY, unknown: 0 };
   #sampling: Promise<void> | undefined;
   #figures: BrowserFigures = { virtuals: [], nobodys: 0, held: 0, resident: undefined };
 
@@ -73,14 +75,17 @@ export class BrowserMemory {
     return sumOf(this.#figures.virtuals.map(({ heap }) => heap)).silent;
   }
 
-  /** Reads what processes hold, and finds out whose they are; about 10 µs for each process, and no word to Chrome where all are known. */
-  look(now: number): BrowserFigures {
+  /**
+   * Reads what processes hold, and finds out whose they are: some 5 µs for each process, and no word to Chrome where all are known.
+   * `withResident` reads the size of all processes too, which samples do otherwise; who holds `lostMb` has to go.
+   */
+  look(now: number, withResident: boolean, lostMb: number): BrowserFigures {
     const { virtuals } = this.#served;
     this.#follow();
     const held = this.#owners
-      ? this.#heldInProcesses(this.#owners, virtuals, now)
+      ? this.#heldInProcesses(this.#owners, virtuals, now, (lostMb || Infinity) * MB)
       : this.#heldInHeaps(virtuals);
-    const { resident } = this.#figures;
+    const resident = withResident ? this.#owners?.resident() : this.#figures.resident;
     const sizes = virtuals.map((virtual) => {
       const heap = this.#heaps.get(virtual) ?? noHeap;
       return { virtual, held: held.of.get(virtual) ?? 0, heap };
@@ -135,10 +140,13 @@ export class BrowserMemory {
     owners: ProcessOwners,
     virtuals: readonly VirtualBrowser[],
     now: number,
+    lostAt: number,
   ): { of: ReadonlyMap<unknown, number>; nobodys: number } {
-    owners.look();
+    // Of an exclusive Chrome all is one's own.
+    owners.look(this.#served.hosts[0]?.exclusive === true ? virtuals[0] : undefined);
     const of = new Map<unknown, number>();
     const urgent = new Set<number>();
+    const lost = new Set<number>();
     let nobodys = 0;
     let unknown = 0;
     for (const { pid, own, owner } of owners.processes) {
@@ -148,11 +156,16 @@ export class BrowserMemory {
         unknown++;
         nobodys += held;
         if (own > URGENT) urgent.add(pid);
+        if (held > lostAt) lost.add(pid);
       }
     }
-    if (urgent.size > 0 || (unknown > 0 && now - this.#identifiedAt > IDENTIFY_INTERVAL)) {
-      this.#identifiedAt = now;
-      void owners.identify(virtuals.flatMap(targetsOf), urgent);
+    const next = this.#identify;
+    if (unknown > next.unknown) Object.assign(next, { at: now + FIRST_IDENTIFY, delay: FIRST_IDENTIFY });
+    next.unknown = unknown;
+    if (urgent.size > 0 || (unknown > 0 && now >= next.at)) {
+      next.delay = Math.min(LAST_IDENTIFY, next.delay * 2);
+      next.at = now + next.delay;
+      void owners.identify(virtuals.flatMap(targetsOf), { urgent, lost });
     }
     return { of, nobodys };
   }

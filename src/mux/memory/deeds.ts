@@ -4,7 +4,7 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { VirtualBrowser } from '../../virtual/virtual-browser.js';
 import type { ServedBrowser } from '../served-browser.js';
 import type { VirtualMemory } from './browser-memory.js';
-import { MB } from './judge.js';
+import { mbOf } from './judge.js';
 import type { PerMinute } from './rate.js';
 import type { MemoryLimits } from './settings.js';
 
@@ -16,6 +16,8 @@ export interface Finding {
   readonly limits: MemoryLimits;
   /** Id of the browser. */
   readonly browser: string;
+  /** Whose limit it is, where it is not the browser's. */
+  readonly virtual?: VirtualBrowser;
 }
 
 /** What doing needs of the `Mux`. */
@@ -39,13 +41,13 @@ export class Deeds {
     this.#around = around;
   }
 
-  /** Tells those who cause it that a soft limit is passed. */
-  warn(causes: readonly VirtualMemory[], { of, held, limits, browser }: Finding): void {
+  /** A soft limit is passed. */
+  warn({ of, held, limits, browser, virtual }: Finding): void {
     const { feed, metrics } = this.#around;
     metrics.memory.countWarning(of);
     const softLimitMb = Math.round(limits.softLimitMb);
     const hardLimitMb = Math.round(limits.hardLimitMb);
-    const heldMb = mb(held);
+    const heldMb = mbOf(held);
     const who = of === 'browser' ? 'The pages of a browser hold' : 'A virtual browser holds';
     feed.emit(
       'warn',
@@ -56,12 +58,23 @@ export class Deeds {
         heldMb,
         softLimitMb,
         hardLimitMb,
-        ...(of === 'virtual_browser' && causes[0] && { virtualBrowser: causes[0].virtual.id }),
+        ...(virtual && { virtualBrowser: virtual.id }),
       },
     );
+  }
+
+  /** Tells those who cause it. */
+  tellCauses(causes: readonly VirtualMemory[], { of, held, limits }: Finding): void {
+    const softLimitMb = Math.round(limits.softLimitMb);
+    const hardLimitMb = Math.round(limits.hardLimitMb);
     for (const { virtual, held: own } of causes) {
-      const params = { of: of === 'browser' ? 'browser' : 'virtualBrowser', heldMb, ownMb: mb(own) };
-      tell(virtual, 'Mux.memoryWarning', { ...params, softLimitMb, hardLimitMb });
+      tell(virtual, 'Mux.memoryWarning', {
+        of: of === 'browser' ? 'browser' : 'virtualBrowser',
+        heldMb: mbOf(held),
+        ownMb: mbOf(own),
+        softLimitMb,
+        hardLimitMb,
+      });
     }
   }
 
@@ -79,7 +92,7 @@ export class Deeds {
       upstream.call('Target.closeTarget', { targetId: info.targetId }, virtual.rootId);
     }
     virtual.end({ code: EVICTED, reason });
-    const fields = { browser, virtualBrowser: virtual.id, heldMb: mb(held) };
+    const fields = { browser, virtualBrowser: virtual.id, heldMb: mbOf(held) };
     feed.emit('warn', 'memory.evicted', `A virtual browser had to go: ${why}`, fields);
     return true;
   }
@@ -125,8 +138,4 @@ function tell(
     client.trace.addEvent(method, params);
     client.tellOfMux(method, params);
   }
-}
-
-function mb(bytes: number): number {
-  return Math.round(bytes / MB);
 }

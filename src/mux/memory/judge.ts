@@ -2,6 +2,11 @@ import type { MemoryLimits } from './settings.js';
 
 /** Bytes in what settings call MB. */
 export const MB = 1024 * 1024;
+/** Bytes in whole MB, for people. */
+export function mbOf(bytes: number): number {
+  return Math.round(bytes / MB);
+}
+
 /** What was above its soft limit must be below this part of it to be taken for well. */
 const RECOVERED = 0.8;
 /** How long a garbage collection that was asked for may take before its page is taken for stuck, ms. */
@@ -50,7 +55,7 @@ export function judge(judged: Judged, held: number, limits: MemoryLimits, now: n
     judged.isWarned = true;
     return 'warn';
   }
-  if (!judged.isWarned || held > soft * RECOVERED) return 'well';
+  if (!judged.isWarned || held > (soft || hard) * RECOVERED) return 'well';
   judged.isWarned = false;
   return 'recovered';
 }
@@ -79,7 +84,8 @@ export function largest<T extends { readonly held: number }>(all: readonly T[], 
   return chosen;
 }
 
-/** Those who cause it that all together hold too much: who holds more than an equal share of what they may. */
-export function causing<T extends { readonly held: number }>(all: readonly T[], limit: number): T[] {
-  return all.filter(({ held }) => held * all.length > limit);
+/** Those who cause it that all together hold too much: who holds no less than an equal share. */
+export function causing<T extends { readonly held: number }>(all: readonly T[]): T[] {
+  const sum = all.reduce((total, { held }) => total + held, 0);
+  return all.filter(({ held }) => held > 0 && held * all.length >= sum);
 }

@@ -1,6 +1,8 @@
 /** How often processes are looked at, ms: a runaway page makes 450 MB in between. */
 const LOOK = 250;
 const FASTEST_LOOK = 50;
+/** How soon to look again at what is collecting garbage, ms. */
+export const URGENT_LOOK = 50;
 /** How often V8's heaps are read at most, ms. */
 const FASTEST_SAMPLE = 100;
 /** Without any change heaps are read so much more seldom. */
