@@ -81,7 +81,8 @@ export async function startCdpmux(
       const late = setTimeout(() => reject(new Error(`cdpmux gave no URL within 30 s: ${said}`)), 30_000);
       const onText = (text: string): void => {
         said = (said + text).slice(-20_000);
-        const url = /ws:\/\/[^\s'"`,/]+\//.exec(said)?.[0];
+        // its log may name other URLs before
+        const url = /listens on (ws:\/\/\S+\/)/.exec(said)?.[1];
         if (url !== undefined) resolve(url);
       };
       // they stay: a full pipe would block cdpmux

@@ -54,19 +54,20 @@ export function connectEach(wsUrl: string, url: string): Way {
 
 /** puppeteer-cluster with a context for each request in one Chrome, so many at a time. */
 export async function cluster(executable: ChromeExecutable, url: string, parallel: number): Promise<Way> {
-  const made = (await Cluster.launch({
+  const options = {
     concurrency: Cluster.CONCURRENCY_CONTEXT,
     maxConcurrency: parallel,
     puppeteer,
     puppeteerOptions: await launchOptions(executable),
-  } as unknown as Parameters<typeof Cluster.launch>[0])) as Cluster<string, string>;
+  };
+  const made: Cluster<string, string> = await Cluster.launch(options);
   await made.task(async ({ page }) => {
     await page.goto(url);
     return page.title();
   });
   return {
     name: 'puppeteer-cluster',
-    request: () => made.execute(url) as Promise<string>,
+    request: () => made.execute(url),
     close: () => made.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { BenchRequest } from './bench/bench.js';
 import { ConfigError, loadConfig, readConfig, type Config, type Flags, type Sources } from './config.js';
 import { printedConfig } from './config/print.js';
 
@@ -11,6 +12,7 @@ export type Invocation =
       /** Reads all sources anew; rejects with a ConfigError. */
       readonly load: () => Promise<Config>;
     }
+  | { readonly kind: 'bench'; readonly request: BenchRequest }
   /** Said already, such as the help; exit with the code. */
   | { readonly kind: 'done'; readonly code: number };
 
@@ -30,6 +32,7 @@ Examples:
   cdpmux --port 0 --chrome embedded          a free port, the Chrome of the npm package
   cdpmux --upstream http://10.0.0.7:9222     pool Chromes that run elsewhere
   cdpmux --set browsers.virtualPerBrowser=50 any setting by its path
+  cdpmux bench                               what it costs on this machine
   cdpmux --print-config                      what is set, and by what
 
 Every setting is also an environment variable: listen.port is CDPMUX_LISTEN_PORT.`;
@@ -58,6 +61,20 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     .action((options: ServeFlags) => {
       flags = options;
     });
+  let bench: BenchRequest | undefined;
+  program
+    .command('bench')
+    .description('measure what cdpmux costs on this machine, beside a Chrome without it')
+    .option('--chrome <path>', 'the Chrome to measure with, or "embedded"')
+    .addOption(
+      new Option('--kind <kind>', 'which kind of Chrome')
+        .choices(['auto', 'shell', 'chrome'])
+        .default('auto'),
+    )
+    .option('--seconds <n>', 'how long to measure', seconds, 15)
+    .action((options: BenchRequest) => {
+      bench = options;
+    });
   program.addHelpText('after', () => `\n${serve.helpInformation()}${EXAMPLES}`);
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -66,6 +83,7 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
     if (code?.startsWith('commander.') !== true) throw error;
     return { kind: 'done', code: exitCode === 0 ? 0 : 2 };
   }
+  if (bench) return { kind: 'bench', request: bench };
   if (!flags) return { kind: 'done', code: 0 };
   const { config: name, printConfig = false, ...rest } = flags;
   const sources = async (): Promise<Sources> => {
@@ -90,6 +108,12 @@ async function readConfigFile(name: string): Promise<string> {
   } catch (error) {
     throw new ConfigError([`--config ${name}: ${(error as Error).message}`]);
   }
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value >= 1 && value <= 3_600) return value;
+  throw new InvalidArgumentError('a number of seconds, 1 to 3600.');
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

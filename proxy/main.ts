@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { tmpdir } from 'node:os';
 import { CdpmuxError } from '../src/index.js';
+import type { BenchRequest } from './bench/bench.js';
 import { AddressFile } from './address-file.js';
 import { readCommandLine, type Invocation } from './cli.js';
 import type { Config } from './config.js';
@@ -25,7 +26,18 @@ async function main(): Promise<void> {
     err: (text) => process.stderr.write(text),
   });
   if (invocation.kind === 'done') process.exitCode = invocation.code;
+  else if (invocation.kind === 'bench') await measure(invocation.request);
   else await serve(invocation);
+}
+
+async function measure(request: BenchRequest): Promise<void> {
+  const { bench } = await import('./bench/bench.js');
+  try {
+    await bench(request, { env: process.env, out: (text) => process.stdout.write(text) });
+  } catch (error) {
+    process.stderr.write(`cdpmux bench: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
 }
 
 async function serve({ config, load }: Invocation & { kind: 'serve' }): Promise<void> {

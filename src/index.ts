@@ -38,6 +38,7 @@ export { muxDomain, type MuxInfo } from './virtual/mux-domain.js';
 export { defaultSchemes } from './virtual/url-policy.js';
 export { everybody, type Tenant } from './virtual/tenant.js';
 export type { BatchSettings } from './chrome/write-batch.js';
+export { startPlainChrome, type PlainChrome } from './chrome/plain-chrome.js';
 export type { BrowserKind, ChromeExecutable } from './chrome/executable-types.js';
 export { readLaunchFlags, type FlagTrust, type LaunchFlags } from './chrome/launch-flags.js';
 export type { MetricsText } from './telemetry/metrics.js';

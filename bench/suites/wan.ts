@@ -53,7 +53,7 @@ async function over(run: SuiteRun, roundTrip: number, site: string): Promise<Fig
       if (round >= 0) times.get(way)!.push(took);
     }
   }
-  for (const { close } of [far, toCdpmux, toChrome, near, direct]) await close();
+  for (const one of [far, toCdpmux, toChrome, near, direct]) await one.close();
   const before = times.get(plain)!;
   return ways.map(({ where, way }) => ({
     suite: 'wan',
