@@ -6,14 +6,10 @@ import { openRing, type Ring } from './attack/ring.js';
 /** Those that name what may be another's; `npm run attack -- --batches` sends all. */
 const only = [
   'Browser.getWindowForTarget',
-  'Browser.setDownloadBehavior',
   'Storage.getCookies',
   'Target.attachToTarget',
   'Target.closeTarget',
-  'Target.createTarget',
-  'Target.detachFromTarget',
   'Target.disposeBrowserContext',
-  'Target.getBrowserContexts',
   'Target.getTargetInfo',
   'Target.getTargets',
 ];
@@ -26,7 +22,7 @@ describe('an attacker that sends its commands in batches', () => {
   it('reaches nothing that it would not reach singly', async () => {
     const outcomes = await everyCommand(ring.arena, { only, lookAfter: only.length });
     expect(outcomes.flatMap(({ leaks }) => leaks)).toEqual([]);
-    expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(1_000);
+    expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(300);
     expect(await ring.arena.close()).toEqual([]);
   }, 120_000);
 });

@@ -51,26 +51,26 @@ describe('limits of batches', () => {
   });
 
   it('keep references from making commands larger than may be', async () => {
-    await start({ 'batch.bytes': '1MiB' });
-    const half = evaluate({ expression: '"x".repeat(4e5)' });
+    await start({ 'batch.bytes': '8MiB' });
+    const large = (size: number) => evaluate({ expression: `"x".repeat(${size})` });
     const { results } = await batch(
       client,
       [
         ...newPage(),
-        half,
-        evaluate({ expression: '1', uniqueContextId: Array(9).fill(ref('2#/result/value')) }),
+        large(4e5),
+        evaluate({ expression: '1', uniqueContextId: Array(30).fill(ref('2#/result/value')) }),
         { method: 'No.such', params: { text: ref('2#/result/value') } },
-        half,
+        large(5e6),
         evaluate({ expression: '7' }),
       ],
       { onError: 'continue' },
     );
     expect(results[2]!.result).toBeDefined();
     const over =
-      /^The batches of this client would have over 1048576 bytes with what its references stand for/;
+      /^The batches of this client would have over 8388608 bytes with what its references stand for/;
     expect(results[3]!.error?.message).toMatch(over);
     expect(results[4]!.error?.code).toBe(-32601);
-    expect(results[5]!.error?.message).toMatch(/over 1048576 bytes with its answer/);
+    expect(results[5]!.error?.message).toMatch(/over 8388608 bytes with its answer/);
     expect(results[6]!.result).toMatchObject({ result: { value: 7 } });
   });
 
@@ -87,6 +87,10 @@ describe('limits of batches', () => {
     );
     await client.send('Runtime.evaluate', { expression: 'console.log(1)' }, sessionId);
     await first;
+    const grows = { method: 'No.such', params: { text: Array(5_000).fill('1e20') } };
+    const frame = JSON.stringify({ commands: [grows] }).replaceAll('"1e20"', '1e20');
+    client.raw(`{"id":77,"method":"Mux.batch","params":${frame}}`);
+    expect((await client.waitFor(({ id }) => id === 77)).error?.message).toMatch(/have over 65536 bytes/);
     for (let round = 0; round < 5; round++) expect((await batch(client, [large])).failed).toBe(0);
   });
 

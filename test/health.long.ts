@@ -14,7 +14,7 @@ describe('a browser that is ill', () => {
     async () => {
       const cdpmux = await arena.start({ 'browsers.min': 1, 'browsers.max': 1 }, { timeout: 10_000 });
       const [client] = await arena.clientsOf(cdpmux, 1);
-      const [{ id, pid }] = ready(cdpmux) as [{ id: string; pid: number }];
+      const [{ id, pid }] = ready(cdpmux) as unknown as [{ id: string; pid: number }];
       process.kill(pid, 'SIGSTOP');
       await until('an open circuit', () => cdpmux.told('browser.health-open', id).length > 0, 30_000);
       process.kill(pid, 'SIGCONT');

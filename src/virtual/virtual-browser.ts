@@ -184,7 +184,7 @@ export class VirtualBrowser {
     ready: ReadyContext,
     taken: Taken,
   ): VirtualBrowser {
-    const virtual = new VirtualBrowser(host, options, taken.rootId, taken.contextId);
+    const virtual = new VirtualBrowser(host, options, taken.rootId, taken.contextId, ready.madeAt);
     virtual.#firstRoot = Promise.resolve(taken.firstRoot);
     moveIn(virtual, ready, taken, options.initialPage);
     virtual.#limitLifetime();

@@ -45,6 +45,11 @@ export interface BatchRequest {
 /** What a batch may take that does not say so, ms. */
 const TIMEOUT = 30_000;
 
+/** The length of what its commands were written anew as. */
+export function textLength({ steps }: BatchRequest): number {
+  return steps.reduce((sum, step) => sum + (step.kind === 'command' ? (step.params?.length ?? 0) : 0), 0);
+}
+
 type Members = Readonly<Record<string, unknown>>;
 
 /** What is wrong with parameters; its message is for the client. */

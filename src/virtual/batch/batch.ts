@@ -12,6 +12,8 @@ const UPSTREAM_BACKLOG = 16 * 1024 * 1024;
 const IN_ONE_TURN = 64;
 /** Events that are kept for steps whose turn has not come; older ones give way. */
 const MOST_EVENTS = 1_000;
+/** What is parsed takes more memory than its text by about so much. */
+const PARSED = 8;
 /** A rate is kept by pauses of this length at least, ms. */
 const SHORTEST_PAUSE = 5;
 
@@ -320,7 +322,12 @@ export class Batch {
     const outcome = progress?.outcome;
     if (!progress || !outcome) throw new Unresolved(`${text}: command ${index} was not run.`);
     if (outcome.kind === 'error') throw new Unresolved(`${text}: command ${index} failed.`);
-    progress.value ??= JSON.parse(outcome.text.toString());
+    if (progress.value === undefined) {
+      if (!this.#around.take(PARSED * outcome.text.length)) {
+        throw new Unresolved(this.#overBytes(`with command ${index}'s result taken apart for references`));
+      }
+      progress.value = JSON.parse(outcome.text.toString());
+    }
     return follow(progress.value, reference);
   };
 

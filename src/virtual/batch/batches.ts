@@ -6,7 +6,7 @@ import type { BatchLimits } from '../limits.js';
 import { readUnusual } from '../unusual-frame.js';
 import type { VirtualClient } from '../virtual-client.js';
 import { Batch, type StepSink } from './batch.js';
-import { readBatch } from './batch-request.js';
+import { readBatch, textLength } from './batch-request.js';
 import { EventTap } from './event-tap.js';
 
 /** Ids of commands are 32 bits; a step's number is no client's id. */
@@ -51,11 +51,13 @@ export class Batches {
     if (typeof request === 'string') {
       return { code: CdpCode.invalidParams, message: `Invalid parameters: ${request}.` };
     }
-    if (!this.#take(bytes)) {
+    // Numbers may be longer when they are written anew.
+    const taking = Math.max(bytes, textLength(request));
+    if (!this.#take(taking)) {
       const message = `The batches of this client that run have over ${this.#limits.bytes} bytes with this one; wait for their answers, send less, or raise the setting limits.batch.bytes of cdpmux.`;
       return { code: CdpCode.server, message };
     }
-    let taken = bytes;
+    let taken = taking;
     const { shownId } = session;
     const { upstream } = client.virtual.host;
     const answer = client.counting((parts: readonly Buffer[]) => {
