@@ -119,21 +119,21 @@ export class LaunchDesk {
     let isOrphan = false;
     let isOver = false;
     let port: LaunchPort | undefined;
-    let client: Client | undefined;
+    const held: { client?: Client } = {};
     const end = (code: number, reason: string): void => {
       if (isOver) return;
       isOver = true;
       port?.close();
       tellEnd(control, code, reason);
-      client?.onClose();
+      held.client?.onClose();
       mux.endVirtualBrowser(id, abandoned);
     };
     const over = (): boolean => isOver;
     // holds the virtual browser, and hears of its end
-    client = seat.attach({ ...nowhere, close: end, terminate: () => end(1000, '') });
+    held.client = seat.attach({ ...nowhere, close: end, terminate: () => end(1000, '') });
     // it may have ended within
     if (over()) {
-      client.onClose();
+      held.client.onClose();
       return;
     }
     control.signal.addEventListener('abort', () => end(1000, ''), { once: true });
