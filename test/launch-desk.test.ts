@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -83,6 +83,27 @@ describe('a browser launched by the script', () => {
     child.kill('SIGTERM');
     await leavesNothing(mark);
   });
+
+  it.each(['pipe', 'port'] as const)(
+    'leaves nothing when it is killed while it waits, by %s',
+    async (how) => {
+      // many at a time, so that some are killed before, some while and some after their browser is made
+      const mark = `early-${how}-${cdpmux.pid}`;
+      const env = { PATH: process.env['PATH'], TMPDIR: cdpmux.tmp, CDPMUX_URL: cdpmux.wsUrl, MARK: mark };
+      const transport = how === 'pipe' ? '--remote-debugging-pipe' : '--remote-debugging-port=0';
+      const pipes = how === 'pipe' ? (['pipe', 'pipe'] as const) : [];
+      const children = Array.from({ length: 8 }, () =>
+        spawn(LAUNCHER, ['--headless', transport], { env, stdio: ['ignore', 'ignore', 'ignore', ...pipes] }),
+      );
+      await eventually(async () => (await status()).virtualBrowsers > 0, { within: 30_000 });
+      const exits = children.map((child) => once(child, 'exit'));
+      for (const child of children) child.kill('SIGTERM');
+      await Promise.all(exits);
+      for (const pipe of children.flatMap(({ stdio }) => stdio)) pipe?.destroy();
+      await leavesNothing(mark);
+      expect(readdirSync(cdpmux.tmp).filter((name) => name.startsWith('cdpmux-launch-'))).toEqual([]);
+    },
+  );
 
   it('outlives its program while another one uses it', async () => {
     const mark = `orphan-${cdpmux.pid}`;

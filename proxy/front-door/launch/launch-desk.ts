@@ -108,21 +108,34 @@ export class LaunchDesk {
   ): Promise<void> {
     const { mux, inside } = this.#options;
     const name = `launch-${randomUUID()}`;
-    const seat = await this.#seat(request, control, { path: { kind: 'browser', name }, parameters });
+    const path = { kind: 'browser', name } as const;
+    const seat = await this.#seat(request, control, { path, parameters }).catch((error: unknown) => {
+      // a name lives on without clients
+      for (const one of mux.virtualBrowsers())
+        if (one.name === name) mux.endVirtualBrowser(one.id, abandoned);
+      throw error;
+    });
     const id = seat.virtualBrowserId;
     let isOrphan = false;
+    let isOver = false;
     let port: LaunchPort | undefined;
+    const held: { client?: Client } = {};
     const end = (code: number, reason: string): void => {
-      if (!client) return;
-      const left = client;
-      client = undefined;
+      if (isOver) return;
+      isOver = true;
       port?.close();
       tellEnd(control, code, reason);
-      left.onClose();
-      mux.endVirtualBrowser(id, { code: 1000, reason: 'its launcher has ended' });
+      held.client?.onClose();
+      mux.endVirtualBrowser(id, abandoned);
     };
+    const over = (): boolean => isOver;
     // holds the virtual browser, and hears of its end
-    let client: Client | undefined = seat.attach({ ...nowhere, close: end, terminate: () => end(1000, '') });
+    held.client = seat.attach({ ...nowhere, close: end, terminate: () => end(1000, '') });
+    // it may have ended within
+    if (over()) {
+      held.client.onClose();
+      return;
+    }
     control.signal.addEventListener('abort', () => end(1000, ''), { once: true });
     control.onWord = () => {
       isOrphan = true;
@@ -140,7 +153,7 @@ export class LaunchDesk {
       end(1000, '');
       return;
     }
-    if (!client) {
+    if (over()) {
       port.close();
       return;
     }
@@ -177,6 +190,7 @@ function mustBeLength(length: number): void {
   });
 }
 
+const abandoned = { code: 1000, reason: 'its launcher has ended' };
 const nowhere = { send: () => undefined, pause: () => undefined, resume: () => undefined };
 
 function wishOf(args: readonly string[]): BrowserWish | undefined {

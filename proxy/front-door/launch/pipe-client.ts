@@ -36,6 +36,7 @@ export class PipeClient implements Downstream {
   /** Takes messages from now on; throws what the client throws. */
   join(client: Client, onFault: (error: unknown) => void): void {
     this.#client = client;
+    if (this.#state === 'closed') return client.onClose();
     this.#pipes.commands.on('data', (chunk: Buffer) => {
       try {
         this.#onCommands(chunk, client);
