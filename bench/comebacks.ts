@@ -72,7 +72,8 @@ export async function runComebacks(options: ComebackOptions): Promise<ComebackRe
   const site = await SlowSite.open();
   closers.add(() => site.close());
   const errors: string[] = [];
-  const set = ['browsers.min=1', 'browsers.max=1', `browsers.kind=${executable.kind}`];
+  // what is kept ready would count as left over
+  const set = ['browsers.min=1', 'browsers.max=1', 'stock.enabled=false', `browsers.kind=${executable.kind}`];
   const config = loadConfig({
     flags: { chrome: await withPort(executable, directory), port: '0', set },
   });

@@ -128,7 +128,13 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
 /** Waits until nobody's things are left; what stays is a problem. */
 async function settle(mux: Mux, report: FuzzReport): Promise<void> {
   const left = (): string => {
-    const { browsers: _browsers, connections: _open, connectionReuse: _ratio, ...counts } = mux.stats();
+    const {
+      browsers: _browsers,
+      connections: _open,
+      connectionReuse: _ratio,
+      sharedAnswers: _hits,
+      ...counts
+    } = mux.stats();
     const some = Object.entries(counts).filter(([, count]) => count !== 0);
     return some.map(([name, count]) => `${name} ${count}`).join(', ');
   };

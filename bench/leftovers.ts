@@ -140,7 +140,7 @@ export async function heapAfterCollection(): Promise<number> {
 
 /** What should not be there any more, in words. */
 export function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
-  const { browsers, connections: _open, connectionReuse: _ratio, ...counts } = cdpmux;
+  const { browsers, connections: _open, connectionReuse: _ratio, sharedAnswers: _hits, ...counts } = cdpmux;
   return [
     ...chrome.targets.map((target) => `Chrome still has the target ${target}`),
     ...(chrome.contexts > 0 ? [`Chrome still has ${chrome.contexts} contexts`] : []),

@@ -54,8 +54,7 @@ describe('defaults', () => {
         idle: 0,
         lifetime: 0,
         keepAlive: 600_000,
-        pageHang: 30_000,
-        pageHangAction: 'tell',
+        ...{ pageHang: 30_000, pageHangAction: 'tell' },
       },
       admin: { host: '127.0.0.1' },
     });

@@ -39,7 +39,7 @@ describe('connections to a remote Chrome', () => {
   });
 
   const start = async (connections: Parameters<typeof startRemoteCdpmux>[1]): Promise<RemoteCdpmux> =>
-    (cdpmux = await startRemoteCdpmux(relay.wsUrl, connections));
+    (cdpmux = await startRemoteCdpmux(relay.wsUrl, connections, ['stock.enabled=false']));
   const reports = () => cdpmux?.mux.connections() ?? [];
   /** A client that keeps its connection busy, once cdpmux has seen that. */
   const busyClient = async (mux: RemoteCdpmux): Promise<CdpClient> => {

@@ -117,7 +117,7 @@ describe('a browser that is ill', () => {
       // no new renderer comes from a zygote that does not run
       for (const pid of await zygotesOf(victim.pid!)) process.kill(pid, 'SIGSTOP');
       await until('an open circuit', () => cdpmux.told('browser.health-open', victim.id).length > 0, 60_000);
-      const [{ message }] = cdpmux.told('browser.health-open', victim.id) as [{ message: string }];
+      const [{ message }] = cdpmux.told('browser.health-open', victim.id) as unknown as [{ message: string }];
       expect(message).toMatch(
         /a blank page could not be made: no answer to Runtime.evaluate in a blank page/,
       );

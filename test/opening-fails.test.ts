@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { tmpdir } from 'node:os';
 import { loadConfig } from '../proxy/config.js';
-import { everybody, Mux, type Admission } from '../src/index.js';
+import { everybody, Mux } from '../src/index.js';
 import { refusedUpgrade } from './support/ask.js';
 import { startCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
@@ -48,15 +48,15 @@ describe('a virtual browser that does not come about', () => {
     const joins = mux.admit({
       ...admission,
       // looked at between the opening and the first that is asked for this client
-      get mode(): undefined {
+      get mode(): 'shared' {
         const [browser] = mux.browsers();
         if (!killed && browser?.state === 'ready') {
           killed = true;
           process.kill(browser.pid!, 'SIGKILL');
         }
-        return undefined;
+        return 'shared';
       },
-    } as Admission);
+    });
     const [first, second] = await Promise.all([opens, joins]);
     expect(killed).toBe(true);
     expect(second.virtualBrowserId).not.toBe(first.virtualBrowserId);

@@ -1,7 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
-import { adopt } from './adopt.js';
 import { letGo } from './let-go.js';
 import type { ClientSession } from './client-session.js';
 
@@ -44,7 +43,7 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
   const { virtual } = client;
   const { targetInfo } = event;
   if (targetInfo.type === 'browser') {
-    adopt(session, event, session.id);
+    client.adopt(session, event, session.id);
     session.emit('Target.attachedToTarget', { ...event, targetInfo: virtual.browserTarget });
     return false;
   }
@@ -54,7 +53,7 @@ function onAttached(session: ClientSession, event: Protocol.Target.AttachedToTar
     letGo(virtual.host.upstream, event.sessionId, session.id, event.waitingForDebugger);
     return false;
   }
-  adopt(session, event, session.id);
+  client.adopt(session, event, session.id);
   return true;
 }
 

@@ -5,7 +5,6 @@ import type { AutoAttach } from './auto-attach.js';
 import type { ClientSession } from './client-session.js';
 import type { TargetFilter } from './target-filter.js';
 import { Countdown } from './countdown.js';
-import { adopt } from './adopt.js';
 import { letGo } from './let-go.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -145,7 +144,7 @@ export class SharedRoot implements EventSink {
 
   #give(event: Protocol.Target.AttachedToTargetEvent, session: ClientSession, autoAttach: AutoAttach): void {
     const hold = autoAttach.wait && event.waitingForDebugger;
-    const child = adopt(session, event, this.sessionId);
+    const child = session.client.adopt(session, event, this.sessionId);
     autoAttach.sessions.set(event.targetInfo.targetId, child);
     session.emit('Target.attachedToTarget', { ...event, waitingForDebugger: hold });
     if (!hold && event.waitingForDebugger) {

@@ -6,6 +6,7 @@ import type { MessageScanner } from '../cdp/message-scanner.js';
 import { cutSession, patchId, resultText } from '../cdp/patch.js';
 import type { PendingCommand, ReplySink } from '../cdp/upstream.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
+import { adopt } from './adopt.js';
 import { Batches, isStep } from './batch/batches.js';
 import { TappedLink, type Look } from './batch/tapped-link.js';
 import { paramsOf } from './client-command.js';
@@ -112,10 +113,10 @@ export class VirtualClient implements ReplySink {
     const state = this.#state;
     if (state.kind === 'closed') return;
     try {
+      this.#batches?.end(reason);
       // What was closed on request leaves commands unanswered, as a Chrome does that is closed.
       if (code !== 1000 && !this.#link.showsReason) {
-        this.#batches?.end(reason);
-        failWaiting(this, state.kind === 'held' ? state.frames.filter(Buffer.isBuffer) : [], reason);
+        failWaiting(this, state.kind === 'held' ? state.frames : [], reason);
       }
       this.#link.close(code, reason);
     } finally {
@@ -223,6 +224,11 @@ export class VirtualClient implements ReplySink {
     const link = this.#link;
     this.#link = new TappedLink(link, look);
     return () => (this.#link = link);
+  }
+
+  /** Takes a session that Chrome attached into the client's; `holder` is the session that holds it in Chrome. */
+  adopt(parent: ClientSession, event: Protocol.Target.AttachedToTargetEvent, holder: string): ClientSession {
+    return adopt(parent, event, holder);
   }
 
   /** Takes a session off; called when Chrome ended it or one above it. */

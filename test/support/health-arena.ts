@@ -15,7 +15,7 @@ export interface HealthClient {
   readonly client: CdpClient;
   readonly browser: string;
   /** 42, where its page works. */
-  works(): Promise<unknown>;
+  readonly works: () => Promise<unknown>;
 }
 
 /** What a test of health starts; all of it is closed by `close`. */
