@@ -75,11 +75,7 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
     await meet('all have said');
     result['heard'] = [await value(listener, 'heard'), await value(page, 'heard')];
 
-    await CDP.Close({ ...at, id: ear.id });
-    await until(
-      'the page to go',
-      async () => (await CDP.List(at)).every(({ id }) => id !== ear.id) || undefined,
-    );
+    await closePage(at, ear.id);
     result['afterClosing'] = await listing(run, at);
     if (browser !== undefined) result['browserAfterClosing'] = await browser.closeContext();
     await meet('some are closed');
@@ -91,7 +87,7 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
     if (browser !== undefined) result['browserEvents'] = browser.events();
 
     if (withBrowser) {
-      await CDP.Close({ ...at, id: target.id });
+      await closePage(at, target.id);
       await page.close();
     }
     await meet('half of them have left');
@@ -110,6 +106,12 @@ async function drive(run: Run, at: Where, withBrowser: boolean): Promise<Record<
 async function listing({ site }: Run, at: Where): Promise<string[]> {
   const targets = await CDP.List(at);
   return targets.map(({ type, url }) => `${type} ${site.plain(url)}`).sort();
+}
+
+/** Closes a page; the answer comes while it still goes. */
+async function closePage(at: Where, page: string): Promise<void> {
+  await CDP.Close({ ...at, id: page });
+  await until('the page to go', async () => (await CDP.List(at)).every(({ id }) => id !== page) || undefined);
 }
 
 async function goTo(page: CDP.Client, url: string): Promise<void> {
