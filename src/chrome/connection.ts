@@ -1,4 +1,4 @@
-import { browserLost, sessionNotFound, type CdpError } from '../cdp/errors.js';
+import { browserLost, CdpCode, sessionNotFound, type CdpError } from '../cdp/errors.js';
 import { MessageScanner, normaliseMessage, KIND_REPLY } from '../cdp/message-scanner.js';
 import type { CommandScanner } from '../cdp/command-scanner.js';
 import type {
@@ -19,6 +19,8 @@ import type { Transport } from './transport.js';
 const FIRST_ID = 1_000_000_000;
 const LAST_ID = 2_147_483_647;
 const ID_DIGITS = 10;
+/** Of a larger message Chrome's pipe goes deaf, and its WebSocket is closed, for everybody on it. */
+const MOST_BYTES = 100 * 1024 * 1024 - 1024;
 
 /** What a connection tells its owner. */
 export interface ConnectionHandlers {
@@ -198,9 +200,22 @@ export class Connection implements Upstream {
       sessionId: sessionId === '' ? undefined : sessionId,
     });
     const length = Buffer.byteLength(text);
+    if (length > MOST_BYTES) {
+      this.#refuse(
+        id,
+        `${method} is ${length} bytes when it is written anew; Chrome takes ${MOST_BYTES} at most`,
+      );
+      return;
+    }
     const at = this.#transport.reserve(length);
     this.#transport.buffer.write(text, at);
     this.#transport.commit();
+  }
+
+  #refuse(id: number, message: string): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (pending) this.#unanswered(pending, { code: CdpCode.invalidRequest, message });
   }
 
   #unanswered(pending: PendingCommand, error: CdpError): void {
