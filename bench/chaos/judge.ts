@@ -15,6 +15,9 @@ const TOLD = 30_000;
 /** Interval and timeout of the health checks that a chaos runs with, and what a busy machine adds, ms. */
 const FOUND = 10_000;
 
+/** How long after a kill its pipe's end is known, ms: what is kept ready is given without asking Chrome, that of a dead one too. */
+const HEARD = 1_000;
+
 /** A browser or a connection that is lost, and when. */
 interface Loss {
   readonly at: number;
@@ -60,7 +63,7 @@ export class Judge {
   }
 
   killed(browser: string): void {
-    this.#killed.set(browser, { at: Date.now() });
+    this.#killed.set(browser, { at: Date.now(), knownAfter: HEARD });
   }
 
   /** It answers nobody any more, and health checks are to find it. */

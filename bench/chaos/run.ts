@@ -64,16 +64,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   closers.add(() => crew.close());
   const bare = resources();
   const errors: string[] = [];
-  const service = await Service.start(
-    loadConfig({ flags: { set: settings(program, executable, relay.wsUrl, clients) } }),
-    {
-      env: { ...process.env, ...executable.env },
-      tmpDir: directory,
-      log: (level, message, fields) => {
-        if (level === 'error') errors.push(`cdpmux logged: ${message} ${JSON.stringify(fields)}`);
-      },
+  const config = loadConfig({ flags: { set: settings(program, executable, relay.wsUrl, clients) } });
+  const service = await Service.start(config, {
+    env: { ...process.env, ...executable.env },
+    tmpDir: directory,
+    log: (level, message, fields) => {
+      if (level === 'error') errors.push(`cdpmux logged: ${message} ${JSON.stringify(fields)}`);
     },
-  );
+  });
+  // what is kept ready would count as left over
+  const keepsReady = (enabled: boolean): void =>
+    service.mux.reconfigure({ stock: { ...config.stock, enabled } });
   const closeService = closers.add(() => service.close(CLOSE));
   const operator = new Operator(`http://127.0.0.1:${service.door.port}`);
   const sightings = new Sightings(operator);
@@ -86,7 +87,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   // what is made once and kept is not left over
   crew.work(service.door.webSocketUrl, clients, 2 * clients);
   await crew.done(LAST_UNITS);
+  keepsReady(false);
   const before = await settle(scene);
+  keepsReady(true);
   const began = performance.now();
   crew.work(service.door.webSocketUrl, clients);
   const stage: Stage = { operator, sightings, judge, relay, cutClient: (part) => crew.cut(part) };
@@ -96,6 +99,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await over;
   await sightings.stop();
   const seconds = (performance.now() - began) / 1000;
+  keepsReady(false);
   const after = await settle(scene, before);
   const verdict = judge.verdict();
   await closeService();
