@@ -43,7 +43,8 @@ export async function startCdpmux(
     'browsers.virtualPerBrowser=1000',
     'browsers.min=1',
     'browsers.max=1',
-    'stock.enabled=false',
+    // an older one to be compared with may have no stock
+    ...(existsSync(join(root, 'dist/src/mux/stock.js')) ? ['stock.enabled=false'] : []),
     ...more,
   ];
   const child = spawn(
