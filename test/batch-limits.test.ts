@@ -94,6 +94,33 @@ describe('limits of batches', () => {
     for (let round = 0; round < 5; round++) expect((await batch(client, [large])).failed).toBe(0);
   });
 
+  it('take nothing for an answer that comes when its batch is over', async () => {
+    await start({ 'batch.bytes': '64KiB' });
+    const { sessionId } = await client.newPage();
+    const evaluated = (params: object) => ({ ...evaluate(params), sessionId });
+    const promise = { expression: 'new Promise((done) => (answer = done))', awaitPromise: true };
+    expect((await batch(client, [evaluated(promise)], { timeout: 100 })).failed).toBe(0);
+    const resolve = { expression: 'answer("x".repeat(40_000)); 1' };
+    await client.send('Runtime.evaluate', resolve, sessionId);
+    const { failed } = await batch(client, [evaluated({ expression: '"x".repeat(40_000)' })]);
+    expect(failed).toBeUndefined();
+  });
+
+  it('count events that are kept with what they take when they are parsed', async () => {
+    await start({ 'batch.bytes': '64KiB' });
+    const { sessionId } = await client.newPage();
+    await client.send('Runtime.enable', {}, sessionId);
+    const promise = { expression: 'new Promise((done) => (go = done))', awaitPromise: true };
+    const waits = { waitFor: { event: 'Runtime.consoleAPICalled', sessionId } };
+    const answer = batch(client, [{ ...evaluate(promise), sessionId }, waits]);
+    const log = { expression: 'for (const n of "123") console.log(n.repeat(2_500)); go()' };
+    await client.send('Runtime.evaluate', log, sessionId);
+    const { params } = (await answer).results[1]!.event!;
+    const [{ value }] = (params as { args: [{ value: string }] }).args;
+    // of the three there is room for two, and the oldest gives way
+    expect(value[0]).toBe('2');
+  });
+
   it('hold the commands of a batch to the rate', async () => {
     await start({ commandsPerSecond: 100 });
     const { duration } = await batch(client, Array(80).fill({ method: 'Browser.getVersion' }));

@@ -104,10 +104,11 @@ export class Batch {
 
   /** An event whose name is awaited, on its way to the client. */
   see(message: Omit<SeenEvent, 'at'>): void {
+    if (this.#state === 'ended') return;
     const event = { ...message, at: this.#sent };
     for (const { index, criteria } of this.#waiting.values()) {
       if (!fits(event, criteria)) continue;
-      this.#settle(index, this.#kept({ kind: 'event', text: event.text }));
+      this.#keep(index, { kind: 'event', text: event.text });
       return;
     }
     const mayWant = this.#request.steps.some(
@@ -115,7 +116,7 @@ export class Batch {
     );
     if (!mayWant) return;
     if (this.#events.length === MOST_EVENTS) this.#drop();
-    while (!this.#around.take(event.text.length)) if (!this.#drop()) return;
+    while (!this.#around.take(costOf(event))) if (!this.#drop()) return;
     this.#events.push(event);
   }
 
@@ -123,7 +124,7 @@ export class Batch {
   #drop(): boolean {
     this.#hasDropped = true;
     const oldest = this.#events.shift();
-    return oldest !== undefined && this.#around.take(-oldest.text.length);
+    return oldest !== undefined && this.#around.take(-costOf(oldest));
   }
 
   /** Answers now: what is not done gets an error with this reason. */
@@ -208,10 +209,10 @@ export class Batch {
       const wait = this.#around.charge(frame.length);
       const sink: StepSink = {
         onReply: ({ result, error }) => {
-          const text = error ? undefined : Buffer.from(JSON.stringify(result ?? {}));
-          this.#settle(index, text ? this.#kept({ kind: 'result', text }) : { kind: 'error', error: error! });
+          if (error) this.#settle(index, { kind: 'error', error });
+          else this.#keep(index, { kind: 'result', text: Buffer.from(JSON.stringify(result ?? {})) });
         },
-        onText: (text) => this.#settle(index, this.#kept({ kind: 'result', text })),
+        onText: (text) => this.#keep(index, { kind: 'result', text }),
       };
       this.#around.whenFree(() => {
         if (this.#state === 'open') this.#around.run(frame, sink);
@@ -224,9 +225,13 @@ export class Batch {
     }
   }
 
+  #isSettled(index: number): boolean {
+    return this.#state === 'ended' || this.#progress[index]?.outcome !== undefined;
+  }
+
   #settle(index: number, outcome: Outcome): void {
     const progress = this.#progress[index]!;
-    if (this.#state === 'ended' || progress.outcome) return;
+    if (this.#isSettled(index)) return;
     progress.outcome = outcome;
     progress.end = performance.now();
     this.#outstanding--;
@@ -237,10 +242,12 @@ export class Batch {
     this.#run();
   }
 
-  /** The outcome, if what it takes is there. */
-  #kept(outcome: Exclude<Outcome, { kind: 'error' }>): Outcome {
-    if (this.#around.take(outcome.text.length)) return outcome;
-    return failed(this.#overBytes('with its answer'));
+  /** Settles a step with its outcome, if the bytes that it takes are there. */
+  #keep(index: number, outcome: Exclude<Outcome, { kind: 'error' }>): void {
+    // Bytes that are taken for what comes too late nobody would give back.
+    if (this.#isSettled(index)) return;
+    const isThere = this.#around.take(outcome.text.length);
+    this.#settle(index, isThere ? outcome : failed(this.#overBytes('with its answer')));
   }
 
   #frameOf({ method, session, params, hasReferences }: CommandStep): Buffer {
@@ -270,7 +277,8 @@ export class Batch {
     const at = this.#events.findIndex((event) => fits(event, criteria));
     const found = at === -1 ? undefined : this.#events.splice(at, 1)[0];
     if (found) {
-      // What it takes was taken when it was kept.
+      // What its text takes was taken when it was kept.
+      this.#around.take(found.text.length - costOf(found));
       this.#settle(index, { kind: 'event', text: found.text });
       return;
     }
@@ -340,4 +348,9 @@ export class Batch {
   #overBytes(how: string): string {
     return `The batches of this client would have over ${this.#around.mostBytes} bytes ${how}; ask for less at a time, or raise the setting limits.batch.bytes of cdpmux.`;
   }
+}
+
+/** What an event takes that is kept, bytes: its text, and the same parsed. */
+function costOf({ text }: SeenEvent): number {
+  return (1 + PARSED) * text.length;
 }
