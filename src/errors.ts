@@ -39,3 +39,8 @@ export class CdpmuxError extends Error {
     this.details = options?.details;
   }
 }
+
+/** Whether it is an error of cdpmux with that code. */
+export function hasCode(error: unknown, code: ErrorCode): error is CdpmuxError {
+  return error instanceof CdpmuxError && error.code === code;
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CdpmuxError } from '../errors.js';
+import { CdpmuxError, hasCode } from '../errors.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { PreparedClient, VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { Directories } from './directories.js';
@@ -71,7 +71,7 @@ export class Entrance {
         return await this.#prepare(open.virtual, request);
       } catch (error) {
         // Of what it joined, something is lost, of which it must hear.
-        const isNothingLost = isNew && open.virtual.ended && isLost(error);
+        const isNothingLost = isNew && open.virtual.ended && hasCode(error, 'BROWSER_LOST');
         if (!isNothingLost || tries === MOST_TRIES || request.signal.aborted) throw error;
         lookUp = () => this.#around.directories.of(tenant).again(open.virtual.id, open.name);
       }
@@ -141,8 +141,4 @@ export class Entrance {
     const found = this.#around.directories.of(virtual.tenant).named(name);
     return 'open' in found && (await found.open).virtual === virtual;
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
 }

@@ -1,5 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
-import { CdpmuxError } from '../errors.js';
+import { CdpmuxError, hasCode } from '../errors.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { NamedBrowser, PageEntry } from './types.js';
 
@@ -53,7 +53,7 @@ export class NamedPageList implements NamedBrowser {
       return true;
     } catch (error) {
       // It went by itself in between.
-      if (error instanceof CdpmuxError && error.code === 'PROTOCOL') return false;
+      if (hasCode(error, 'PROTOCOL')) return false;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { browserLost } from '../cdp/errors.js';
-import { CdpmuxError } from '../errors.js';
+import { CdpmuxError, hasCode } from '../errors.js';
 import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { EgressGate } from '../virtual/egress.js';
@@ -70,7 +70,7 @@ export class Opener {
       try {
         return await this.#openOnce(who, hooks, request, opening);
       } catch (error) {
-        const isLost = error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
+        const isLost = hasCode(error, 'BROWSER_LOST');
         if (!isLost || tries === MOST_TRIES || request.signal.aborted) throw error;
       }
     }
@@ -96,7 +96,7 @@ export class Opener {
     } catch (error) {
       entry.left();
       egress?.close();
-      if (error instanceof CdpmuxError && error.code === 'QUEUE_TIMEOUT') metrics.countQueueTimeout();
+      if (hasCode(error, 'QUEUE_TIMEOUT')) metrics.countQueueTimeout();
       throw error;
     }
     opening.waits = false;

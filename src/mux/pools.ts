@@ -1,5 +1,5 @@
 import type { BatchSettings } from '../chrome/write-batch.js';
-import { CdpmuxError } from '../errors.js';
+import { CdpmuxError, hasCode } from '../errors.js';
 import type { Slot } from '../pool/slot.js';
 import type { EventFeed } from '../telemetry/event-feed.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -64,7 +64,7 @@ export class Pools {
       try {
         await pool.start();
       } catch (error) {
-        const mayCome = error instanceof CdpmuxError && error.code === 'LAUNCH_FAILED';
+        const mayCome = hasCode(error, 'LAUNCH_FAILED');
         if (pool.name === '' || !mayCome) throw error;
       }
     });
