@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { loadConfig } from '../proxy/config.js';
 import { ejectionTime, isOutlier, isPanic, mayEject, slowStart } from '../src/mux/health/policy.js';
 import { areToldApart, endOf, HealthArena, ready, until } from './support/health-arena.js';
 import { ticksOf } from './support/renderers.js';
@@ -29,6 +30,26 @@ describe('a browser that answers no more (all that befalls one: npm run health)'
       await until('the end of the process', () => ticksOf(victim.pid!) === undefined, 15_000);
       const { body } = await cdpmux.mux.metricsText();
       expect(body).toMatch(/^cdpmux_health_transitions_total\{to="open"\} [1-9]/m);
+    },
+    LONG,
+  );
+
+  it(
+    'is given clients again when a reload ends the checks',
+    async () => {
+      const cdpmux = await arena.start({ 'browsers.min': 1, 'browsers.max': 1 });
+      const victim = ready(cdpmux)[0]!;
+      const { health } = loadConfig({});
+      cdpmux.mux.feed.listen(({ type }) => {
+        if (type === 'browser.health-open') cdpmux.mux.reconfigure({ health: { ...health, enabled: false } });
+      });
+      process.kill(victim.pid!, 'SIGSTOP');
+      await until('a circuit that is open', () => cdpmux.told('browser.health-open', victim.id).length > 0);
+      process.kill(victim.pid!, 'SIGCONT');
+      const { barred, ...report } = cdpmux.mux.browsers()[0]!;
+      expect({ barred, ...report }).toMatchObject({ barred: undefined, id: victim.id, health: 'closed' });
+      const [client] = await arena.clientsOf(cdpmux, 1);
+      expect([client!.browser, await client!.works()]).toEqual([victim.id, 42]);
     },
     LONG,
   );

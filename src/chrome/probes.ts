@@ -34,9 +34,16 @@ export async function makePage(connection: Connection, timeout: number): Promise
   const started = performance.now();
   const ask = <T>(what: string, send: (settle: Settle<T>) => void): Promise<T> =>
     withDeadline(connection, timeout, { ask: send, silence: () => what });
+  // The context goes with the session that made it, and the page with the context.
+  const detach = (session: string): void =>
+    connection.call('Target.detachFromTarget', { sessionId: session }, '');
   const { sessionId } = await ask<Protocol.Target.AttachToBrowserTargetResponse>(
     'Target.attachToBrowserTarget',
-    (settle) => connection.call('Target.attachToBrowserTarget', undefined, '', settle),
+    (settle) =>
+      connection.call('Target.attachToBrowserTarget', undefined, '', (error, attached) => {
+        // Too late: nobody would end it.
+        if (!settle(error, attached) && attached) detach(attached.sessionId);
+      }),
   );
   try {
     const { browserContextId } = await ask<Protocol.Target.CreateBrowserContextResponse>(
@@ -58,12 +65,12 @@ export async function makePage(connection: Connection, timeout: number): Promise
     );
     return performance.now() - started;
   } finally {
-    // The context goes with the session that made it, and the page with the context.
-    connection.call('Target.detachFromTarget', { sessionId }, '');
+    detach(sessionId);
   }
 }
 
-type Settle<T> = (error: CdpError | undefined, result: T | undefined) => void;
+/** Takes an answer; false when nobody waits for it any more. */
+type Settle<T> = (error: CdpError | undefined, result: T | undefined) => boolean;
 
 interface Question<T> {
   ask(settle: Settle<T>): void;
@@ -97,11 +104,12 @@ function withDeadline<T>(connection: Connection, timeout: number, question: Ques
     };
     wait(LONGEST_QUEUE);
     question.ask((error, result) => {
-      if (isOver) return;
+      if (isOver) return false;
       end();
       if (error === browserLost) reject(new CdpmuxError('BROWSER_LOST', error.message));
       else if (error) reject(new CdpmuxError('PROTOCOL', error.message));
       else resolve(result as T);
+      return true;
     });
   });
 }

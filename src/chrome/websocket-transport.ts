@@ -20,6 +20,8 @@ export class WebSocketTransport implements Transport, Line {
   /** Whether an earlier write was going out when the open batch began. */
   #busy = false;
   #handlers: TransportHandlers | undefined;
+  /** Who asked for a sign of life last. */
+  #onPong: (() => void) | undefined;
 
   private constructor(socket: WebSocket, stream: Socket, batching: Batching) {
     this.#socket = socket;
@@ -90,6 +92,8 @@ export class WebSocketTransport implements Transport, Line {
   listen(handlers: TransportHandlers): void {
     this.#handlers = handlers;
     this.#socket.on('message', this.#onMessage);
+    // One for all pings: what is on the way may swallow them, and a listener for each would stay.
+    this.#socket.on('pong', () => this.#onPong?.());
     this.#socket.on('close', this.#onClose);
     this.#socket.on('error', this.#onError);
   }
@@ -105,7 +109,7 @@ export class WebSocketTransport implements Transport, Line {
 
   ping(onPong: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.once('pong', onPong);
+    this.#onPong = onPong;
     this.#socket.ping(undefined, undefined, () => undefined);
   }
 

@@ -45,6 +45,7 @@ export class HealthMonitor {
   stop(): void {
     clearInterval(this.#timer);
     this.#stopListening?.();
+    this.#stopListening = undefined;
   }
 
   /** The settings are others. */
@@ -52,6 +53,19 @@ export class HealthMonitor {
     clearInterval(this.#timer);
     const { enabled, interval } = this.#around.settings();
     if (enabled) this.#timer = setInterval(() => this.#tick(), interval).unref();
+    else this.#drop();
+  }
+
+  /** Nobody looks any more, so what was found keeps nobody away. */
+  #drop(): void {
+    for (const pool of this.#around.pools()) {
+      for (const patient of this.#watched(pool)) {
+        patient.drop();
+        this.#patients.delete(patient.served);
+        pool.line.upkeep.unbar(patient.served, HEALTH);
+      }
+    }
+    this.#doubts.clear();
   }
 
   #tick(): void {

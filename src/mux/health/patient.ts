@@ -1,5 +1,5 @@
 import { makePage, roundTrip } from '../../chrome/probes.js';
-import { CdpmuxError } from '../../errors.js';
+import { hasCode } from '../../errors.js';
 import type { BrowserConnection } from '../browser-connection.js';
 import type { ServedBrowser } from '../served-browser.js';
 import { Breaker, Failure, type Circuit } from './breaker.js';
@@ -35,6 +35,7 @@ export class Patient {
   readonly #around: PatientSurroundings;
   readonly #whole: Breaker;
   readonly #links = new WeakMap<BrowserConnection, Breaker>();
+  #state: 'watched' | 'dropped' = 'watched';
   #checking: Promise<void> | undefined;
   #roundTrip: number | undefined;
   #madePageAt = performance.now();
@@ -47,6 +48,7 @@ export class Patient {
     this.served = served;
     this.#around = around;
     this.#whole = new Breaker((to, reason) => {
+      if (this.#state === 'dropped') return;
       if (to === 'closed') this.#isBack();
       around.onChange(to, reason);
     });
@@ -73,6 +75,13 @@ export class Patient {
     if (this.circuit === 'closed') return undefined;
     const [first] = this.served.links;
     return this.#whole.reason ?? (first && this.#links.get(first)?.reason) ?? 'its connections are lost';
+  }
+
+  /** Nobody looks at it any more: it counts as well, whatever a check that is under way still finds. */
+  drop(): void {
+    this.#state = 'dropped';
+    this.served.health = 'closed';
+    for (const link of this.served.links) link.health = 'closed';
   }
 
   /** From now on it is given few clients at first. */
@@ -105,12 +114,12 @@ export class Patient {
         this.#roundTrip = await this.#measure(link, half);
       } catch (error) {
         // It ended by itself, which is nothing to be found out any more.
-        if (!isLost(error)) throw error;
+        if (!hasCode(error, 'BROWSER_LOST')) throw error;
       }
     };
     if (await breaker.passes(probe)) return;
     if (await breaker.passes(probe)) return;
-    this.#around.onSilent(link, breaker.reason ?? '');
+    if (this.#state === 'watched') this.#around.onSilent(link, breaker.reason ?? '');
   }
 
   async #measure(link: BrowserConnection, timeout: number): Promise<number> {
@@ -124,7 +133,7 @@ export class Patient {
       if (this.#isPageDue()) await this.#tryPage(link);
       if (this.#around.isRemote) await this.#compare(link);
     } catch (error) {
-      if (!isLost(error)) throw error;
+      if (!hasCode(error, 'BROWSER_LOST')) throw error;
     }
   }
 
@@ -146,10 +155,10 @@ export class Patient {
       this.#madePageAt = performance.now();
       this.#failedPages = 0;
     } catch (error) {
-      if (isLost(error)) return;
+      if (hasCode(error, 'BROWSER_LOST')) return;
       const nth = ++this.#failedPages;
       const reason = `a blank page could not be made: ${(error as Error).message}`;
-      if (nth === 2) onUnfit(reason);
+      if (nth === 2 && this.#state === 'watched') onUnfit(reason);
       throw new Failure(reason, nth === 1 ? 0 : Math.min(LONGEST_EJECTION, interval * 2 ** (nth - 2)));
     }
   }
@@ -184,6 +193,7 @@ export class Patient {
     let breaker = this.#links.get(link);
     if (!breaker) {
       breaker = new Breaker((to, reason) => {
+        if (this.#state === 'dropped') return;
         link.health = to;
         this.#around.onChange(to, reason, link);
       });
@@ -191,8 +201,4 @@ export class Patient {
     }
     return breaker;
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof CdpmuxError && error.code === 'BROWSER_LOST';
 }
