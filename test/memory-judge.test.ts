@@ -45,6 +45,12 @@ describe('judging', () => {
     expect(verdicts).toEqual(['well', 'warn', 'well', 'well', 'well', 'recovered', 'warn']);
   });
 
+  it('takes for well whoever was above limits that are there no more', () => {
+    const judged = unjudged();
+    expect(judge(judged, 401 * MB, limits, 0)).toBe('warn');
+    expect(judge(judged, 401 * MB, none, 1)).toBe('recovered');
+  });
+
   it('asks for a collection above the hard limit, and evicts when that was of no use or can not be done', () => {
     const judged = unjudged();
     expect(judge(judged, 501 * MB, limits, 0)).toBe('collect');

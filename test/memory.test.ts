@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { loadConfig } from '../proxy/config.js';
 import type { MemoryReport } from '../src/index.js';
 import { CdpClient, type Message } from './support/cdp-client.js';
 import { startChrome } from './support/chrome.js';
@@ -63,6 +64,19 @@ describe('what a virtual browser holds', () => {
     expect(browser!.memory!.residentMb).toBeGreaterThan(browser!.memory!.heldMb);
     await client.close();
   }, 60_000);
+});
+
+describe('memory that was not watched', () => {
+  it('is looked at from the reload on that asks for it, where clients are there already', async () => {
+    const cdpmux = await startCdpmux({ 'memory.enabled': 'false' });
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    expect(cdpmux.mux.browsers()[0]!.memory).toBeUndefined();
+    cdpmux.mux.reconfigure({ memory: loadConfig({}).memory });
+    const isSeen = (): boolean => (cdpmux.mux.browsers()[0]!.memory?.residentMb ?? 0) > 0;
+    await eventually(isSeen, { within, what: 'the size of its processes' });
+    await client.close();
+    await cdpmux.close();
+  });
 });
 
 describe('a virtual browser past its limits', () => {

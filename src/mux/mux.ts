@@ -115,9 +115,11 @@ export class Mux {
     if (isShared) this.#files = await FileRoot.in(filesDirectory);
     for (const directory of new Set([tmpDir, filesDirectory])) await sweepProfiles(directory);
     await this.#pools.start();
+    // It may have been closed meanwhile.
+    if (this.#state !== 'new') return;
+    this.#state = 'ready';
     this.#auditor.start();
     this.#health.start();
-    if (this.#state === 'new') this.#state = 'ready';
   }
 
   /** The Chrome that is launched; undefined before `start`, and with remote ones. */
@@ -284,9 +286,11 @@ export class Mux {
 
   /** Other settings from now on: for what is opened and launched from here. */
   reconfigure(live: LiveOptions): void {
+    if (this.#state === 'closing') return;
     this.#options = { ...this.#options, ...live };
     this.#pools.reconfigure(this.#options);
     this.#health.rearm();
+    this.#memory.rearm();
     this.#rates.reconfigure(this.#options.limits.commandsPerSecond);
     this.#policy = policyOf(this.#options.outgoing);
   }

@@ -55,7 +55,8 @@ export function judge(judged: Judged, held: number, limits: MemoryLimits, now: n
     judged.isWarned = true;
     return 'warn';
   }
-  if (!judged.isWarned || held > (soft || hard) * RECOVERED) return 'well';
+  // Without any limit nobody is above it, whoever was before a reload.
+  if (!judged.isWarned || held > (soft || hard || Infinity) * RECOVERED) return 'well';
   judged.isWarned = false;
   return 'recovered';
 }

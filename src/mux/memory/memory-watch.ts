@@ -51,6 +51,11 @@ export class MemoryWatch {
     guard.wake();
   }
 
+  /** The settings are others: it may have to look where it did not before. */
+  rearm(): void {
+    for (const served of this.#pools.browsers) if (served.virtuals.length > 0) this.#wake(served);
+  }
+
   /** Looks at nothing any more. */
   stop(): void {
     for (const served of this.#pools.browsers) this.#guards.get(served)?.stop();
