@@ -148,6 +148,8 @@ describe('a browser launched by the script', () => {
     expect(await upgrade(port, `/devtools/page/${foreign[0]?.id}`)).toMatch(/^HTTP\/1.1 404 /);
     expect(await upgrade(port, other.address().path)).toMatch(/^HTTP\/1.1 404 /);
     expect(await upgrade(port, '/')).toMatch(/^HTTP\/1.1 404 /);
+    // nor does it launch another one, with the token of who launched this one
+    expect(await say(`Cdpmux-Length: 13\r\n\r\n\0\0--version\0`, port, path)).toMatch(/^HTTP\/1.1 404 /);
     for (const { child } of [one, other]) child.kill('SIGTERM');
     await leavesNothing(one.mark);
   });
@@ -191,12 +193,8 @@ describe('the launch desk', () => {
 });
 
 /** All that is answered to a launch until the connection ends. */
-function say(rest: string): Promise<string> {
-  return exchange(
-    Number(new URL(cdpmux.url).port),
-    `Connection: Upgrade\r\nUpgrade: cdpmux-launch\r\n${rest}`,
-    '/',
-  );
+function say(rest: string, port = Number(new URL(cdpmux.url).port), path = '/'): Promise<string> {
+  return exchange(port, `Connection: Upgrade\r\nUpgrade: cdpmux-launch\r\n${rest}`, path);
 }
 
 /** The first that is answered to a WebSocket's upgrade. */

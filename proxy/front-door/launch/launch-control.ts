@@ -11,7 +11,7 @@ const LONGEST_WORD = 64;
 /** What the launcher says once its browser is there: nobody waits for it any more, or the program hung up. */
 export type LauncherWord = 'orphan' | 'hangup';
 
-/** The connection to a launcher (`front.sh`): its command line comes in, lines of a verb and a rest go out. */
+/** The connection to a launcher (`cdpmux-chrome.sh`): its command line comes in, lines of a verb and a rest go out. */
 export class LaunchControl {
   /** Called with what it says after its command line. */
   onWord: (word: LauncherWord) => void = () => undefined;

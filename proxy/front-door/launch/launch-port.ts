@@ -90,6 +90,7 @@ export class LaunchPort {
     try {
       this.#admit(request, (path) => path === this.path || PAGES.test(path));
       checkOrigin(request, []);
+      mustBeWebSocket(request);
     } catch (error) {
       stream.on('error', () => stream.destroy());
       refuseUpgrade(stream, error);
@@ -115,4 +116,10 @@ export class LaunchPort {
     if (authorization !== undefined) headers.authorization = authorization;
     request.url = `/name/${name}${url}`;
   }
+}
+
+/** With the token of who launched this browser, any other kind of upgrade would launch a further one, with whatever it asks for. */
+function mustBeWebSocket({ headers: { upgrade } }: IncomingMessage): void {
+  if (upgrade?.toLowerCase() !== 'websocket')
+    throw new CdpmuxError('NOT_FOUND', 'Here is a WebSocket, and nothing else to upgrade to.');
 }
