@@ -19,6 +19,8 @@ export class RawClient {
   onClosed: ((code: number, reason: string) => void) | undefined;
   #lastId = 0;
   #failed: ((error: Error) => void) | undefined;
+  /** Why nothing can be asked any more. */
+  #lost: Error | undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -55,6 +57,7 @@ export class RawClient {
   /** A promise for what `start` does with this client; rejects when the connection ends before it is done. */
   wait<T>(start: (done: (value: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (this.#lost) return reject(this.#lost);
       this.#failed = reject;
       start(resolve);
     });
@@ -78,6 +81,7 @@ export class RawClient {
 
   readonly #onClose = (code: number, reason: Buffer): void => {
     this.onClosed?.(code, reason.toString());
-    this.#failed?.(new Error(`the connection was closed with ${code}`));
+    this.#lost = new Error(`the connection was closed with ${code}`);
+    this.#failed?.(this.#lost);
   };
 }

@@ -52,7 +52,12 @@ export class TruthTeller {
       const at = line.indexOf(flag);
       if (at === -1 || line.includes('--type=')) continue;
       const [profile = ''] = line.slice(at + '--user-data-dir='.length).split('\0', 1);
-      found.push(new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid));
+      try {
+        found.push(new TruthTeller(await RawClient.connect(await debuggingUrl(profile)), pid));
+      } catch (error) {
+        for (const one of found) one.close();
+        throw error;
+      }
     }
     return found;
   }

@@ -33,12 +33,17 @@ export async function look(scene: Scene): Promise<Moment> {
   const { browsers: _, ...stats } = await operator.counts();
   const moment: Record<string, number> = { ...resources(), ...prefixed('cdpmux: ', stats) };
   for (const { source, state } of browsers) add(moment, `browsers ${source}, ${state}`, 1);
-  const chromes = [...(await TruthTeller.all(directory)), await TruthTeller.at(remote.wsUrl, remote.pid)];
-  for (const chrome of chromes) {
-    const { targets, contexts } = await chrome.ask();
-    add(moment, 'Chrome: targets', targets.length);
-    add(moment, 'Chrome: contexts', contexts);
-    chrome.close();
+  const chromes = await TruthTeller.all(directory);
+  try {
+    chromes.push(await TruthTeller.at(remote.wsUrl, remote.pid));
+    for (const chrome of chromes) {
+      const { targets, contexts } = await chrome.ask();
+      add(moment, 'Chrome: targets', targets.length);
+      add(moment, 'Chrome: contexts', contexts);
+    }
+  } finally {
+    // One that is closed while it is asked hangs up: a socket to another one would be left over, and be counted.
+    for (const chrome of chromes) chrome.close();
   }
   add(moment, 'Chromes', chromes.length);
   add(moment, 'directories', (await readdir(directory)).length);
