@@ -8,7 +8,7 @@ import type { Closers } from './closers.js';
 import { FuzzClient, type Sent } from './fuzz-client.js';
 import { plansOf, type Ids } from './fuzz-frames.js';
 import { judge } from './fuzz-judge.js';
-import { heapAfterCollection } from './leftovers.js';
+import { heapAfterCollection, stillThere } from './leftovers.js';
 import { until } from './until.js';
 
 /** What a run is given; the same seed gives the same frames, but for the ids that Chrome gives out. */
@@ -127,17 +127,10 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
 
 /** Waits until nobody's things are left; what stays is a problem. */
 async function settle(mux: Mux, report: FuzzReport): Promise<void> {
-  const left = (): string => {
-    const {
-      browsers: _browsers,
-      connections: _open,
-      connectionReuse: _ratio,
-      sharedAnswers: _hits,
-      ...counts
-    } = mux.stats();
-    const some = Object.entries(counts).filter(([, count]) => count !== 0);
-    return some.map(([name, count]) => `${name} ${count}`).join(', ');
-  };
+  const left = (): string =>
+    stillThere(mux.stats())
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
   const empty = (): Promise<true | undefined> => Promise.resolve(left() === '' ? true : undefined);
   await until('an empty cdpmux', SETTLE, empty).catch(() => {
     report.problems.push(`with nobody connected cdpmux still has: ${left()}`);

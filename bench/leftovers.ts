@@ -92,38 +92,56 @@ export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
     const [said] = (await Promise.race([once(clients, 'message'), ended])) as [{ errors: string[] }];
     errors.push(...said.errors);
   };
-  const look = async (): Promise<Moment> => {
+  const look = async (before?: Moment): Promise<Moment> => {
     // what is kept ready must go without a trace, too
     mux.reconfigure({ stock: { ...config.stock, enabled: false } });
-    const moment = await settle(mux, truth);
+    const moment = await settle(mux, truth, before);
     mux.reconfigure({ stock: config.stock });
     return moment;
   };
 
   const start = await look();
   await drive(warmUp);
-  const warm = await look();
+  const warm = await look(start);
   const began = performance.now();
   await drive(cycles - warmUp);
   const seconds = (performance.now() - began) / 1000;
-  const end = await look();
+  const end = await look(start);
   const problems = [...summary(errors), ...leftOver(end, start), ...grown(warm, end, heapBound)];
   return { version: await truth.version(), start, warm, end, seconds, problems };
 }
 
-/** Looks until nothing is left, or for so long as things may take to go. */
-export async function settle(mux: Mux, truth: TruthTeller): Promise<Moment> {
+/** Looks until nothing is left, and no more timers than before where that is given, or for so long as things may take to go. */
+export async function settle(mux: Mux, truth: TruthTeller, before?: Moment): Promise<Moment> {
   const gone = async (): Promise<true | undefined> => {
     const { targets, contexts, renderers } = await truth.ask();
-    const { browsers: _, ...counts } = mux.stats();
-    const empty =
-      targets.length + contexts + renderers === 0 && Object.values(counts).every((count) => count === 0);
-    return empty ? true : undefined;
+    const isEmpty = targets.length + contexts + renderers === 0 && stillThere(mux.stats()).length === 0;
+    return isEmpty && timersNow() <= (before?.timers ?? Infinity) ? true : undefined;
   };
   // what is left then is what the report is about
   await until('an empty Chrome', SETTLE, gone).catch(() => undefined);
-  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-  return { chrome: await truth.ask(), cdpmux: mux.stats(), timers, heapMb: await heapAfterCollection() };
+  return {
+    chrome: await truth.ask(),
+    cdpmux: mux.stats(),
+    timers: timersNow(),
+    heapMb: await heapAfterCollection(),
+  };
+}
+
+function timersNow(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+}
+
+/** What cdpmux counts that should be gone with the last client, with how much there is of it. */
+export function stillThere(stats: MuxStats): [name: string, count: number][] {
+  const {
+    browsers: _browsers,
+    connections: _open,
+    connectionReuse: _ratio,
+    sharedAnswers: _hits,
+    ...counts
+  } = stats;
+  return Object.entries(counts).filter(([, count]) => count !== 0);
 }
 
 /** JS heap of this process after a garbage collection, MB. */
@@ -140,17 +158,14 @@ export async function heapAfterCollection(): Promise<number> {
 
 /** What should not be there any more, in words. */
 export function leftOver({ chrome, cdpmux, timers }: Moment, start: Moment): string[] {
-  const { browsers, connections: _open, connectionReuse: _ratio, sharedAnswers: _hits, ...counts } = cdpmux;
   return [
     ...chrome.targets.map((target) => `Chrome still has the target ${target}`),
     ...(chrome.contexts > 0 ? [`Chrome still has ${chrome.contexts} contexts`] : []),
     ...(chrome.renderers > start.chrome.renderers
       ? [`Chrome has ${chrome.renderers} renderers, ${start.chrome.renderers} at the start`]
       : []),
-    ...(browsers !== 1 ? [`cdpmux has ${browsers} browsers`] : []),
-    ...Object.entries(counts)
-      .filter(([, count]) => count !== 0)
-      .map(([name, count]) => `cdpmux still has ${name}: ${count}`),
+    ...(cdpmux.browsers !== 1 ? [`cdpmux has ${cdpmux.browsers} browsers`] : []),
+    ...stillThere(cdpmux).map(([name, count]) => `cdpmux still has ${name}: ${count}`),
     ...(timers > start.timers ? [`cdpmux has ${timers} timers, ${start.timers} at the start`] : []),
   ];
 }
