@@ -1,4 +1,4 @@
-import { Mux, type OutgoingOptions } from '../src/index.js';
+import { Mux, type LiveOptions, type OutgoingOptions } from '../src/index.js';
 import { Access, tokenRemoved } from './auth/access.js';
 import type { Config } from './config.js';
 import { drain, type DrainTimes } from './drain.js';
@@ -7,6 +7,7 @@ import type { Resolve } from './egress/resolver.js';
 import { withPoolName } from './front-door/api/pool-name.js';
 import { FrontDoor } from './front-door/front-door.js';
 import type { Log } from './front-door/log.js';
+import type { InForce } from './live.js';
 import { Reloader, rulesOf, type ReloadReport } from './reload.js';
 import { ownVersion } from './version.js';
 
@@ -52,22 +53,7 @@ export class Service {
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
     const { env, tmpDir, log, load, resolve } = surroundings;
-    const {
-      chrome,
-      browsers,
-      pools,
-      connections,
-      stock,
-      batch,
-      health,
-      queue,
-      listen,
-      limits,
-      admin,
-      tls,
-      policy,
-      memory,
-    } = config;
+    const { chrome, listen, limits, admin, tls, policy } = config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
       log,
@@ -75,20 +61,11 @@ export class Service {
       ...(resolve && { resolve }),
     });
     const mux = new Mux({
+      ...liveOf(config, log),
       version: ownVersion(),
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
-      browsers,
-      pools,
-      connections,
-      stock,
-      batch,
-      health,
-      queue,
-      limits,
-      memory,
-      outgoing: outgoingOf(config, log),
       ...(egress && { egress }),
       onFault: (error) =>
         log('error', 'a message could not be handled', { error: String((error as Error).stack) }),
@@ -107,21 +84,8 @@ export class Service {
       },
       applyTls: (changed) => door?.setTls(changed),
       applySettings: (inForce) => {
-        const { browsers, pools, connections, stock, batch, health, queue, limits, memory } = inForce;
-        const outgoing = outgoingOf(inForce, log);
-        mux.reconfigure({
-          browsers,
-          pools,
-          connections,
-          stock,
-          batch,
-          health,
-          queue,
-          limits,
-          outgoing,
-          memory,
-        });
-        door?.setLimits(limits);
+        mux.reconfigure(liveOf(inForce, log));
+        door?.setLimits(inForce.limits);
         surroundings.setLogLevel?.(inForce.log.level);
         ({ shutdown } = inForce);
       },
@@ -167,6 +131,13 @@ export class Service {
 /** Whether those who come may be strangers: what Chromes are started with depends on it. */
 function mayBeStrangers({ policy, auth }: Config): boolean {
   return (policy.trust ?? (auth.required ? 'tenant' : 'local')) === 'tenant';
+}
+
+/** What the library takes at its start, and again with each reload. */
+function liveOf(config: InForce, log: Log): Required<LiveOptions> {
+  const { browsers, pools, connections, stock, batch, health, queue, limits, memory } = config;
+  const outgoing = outgoingOf(config, log);
+  return { browsers, pools, connections, stock, batch, health, queue, limits, memory, outgoing };
 }
 
 /** What of the machine strangers may reach. */

@@ -1,7 +1,13 @@
 export { CdpmuxError, type ErrorCode } from './errors.js';
 export { Mux } from './mux/mux.js';
 export type { HealthSettings } from './mux/health/settings.js';
-export type { BrowserSettings, ConnectionSettings, MuxOptions, PoolSettings } from './mux/options.js';
+export type {
+  BrowserSettings,
+  ConnectionSettings,
+  LiveOptions,
+  MuxOptions,
+  PoolSettings,
+} from './mux/options.js';
 export type { MemoryLimits, MemorySettings, MegabyteLimit } from './mux/memory/settings.js';
 export { RateLimit, type PerSecond } from './mux/rate-limit.js';
 export type {

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { BrowserSocket } from './browser-socket.js';
 import { LaunchError } from './launch-error.js';
+import { NulMessages } from './nul-messages.js';
 
 const NUL = Buffer.from([0]);
 /** Chrome itself takes no more in one message, bytes. */
@@ -28,9 +29,7 @@ export class PipeBridge {
   readonly #socket: BrowserSocket;
   readonly #commands: Socket;
   readonly #answers: Socket;
-  /** What came of a message whose end did not. */
-  #parts: Buffer[] = [];
-  #length = 0;
+  readonly #messages = new NulMessages();
 
   /** `onError` is told what makes going on impossible. */
   constructor(
@@ -52,23 +51,14 @@ export class PipeBridge {
 
   /** False for a message that is too long. */
   #onCommands(chunk: Buffer): boolean {
-    let from = 0;
     this.#socket.cork();
-    for (let end = chunk.indexOf(0); end !== -1; end = chunk.indexOf(0, from)) {
-      const last = chunk.subarray(from, end);
-      const message = this.#length === 0 ? last : Buffer.concat([...this.#parts, last]);
-      this.#parts = [];
-      this.#length = 0;
-      from = end + 1;
-      if (message.length > 0) this.#socket.send(message);
-    }
+    this.#messages.cut(chunk, (message) => {
+      this.#socket.send(message);
+      return true;
+    });
     this.#socket.uncork();
-    if (from < chunk.length) {
-      this.#parts.push(chunk.subarray(from));
-      this.#length += chunk.length - from;
-    }
     if (this.#socket.backlog > BACKLOG) this.#commands.pause();
-    return this.#length <= LONGEST_MESSAGE;
+    return this.#messages.waiting <= LONGEST_MESSAGE;
   }
 
   #onDrain = (): void => {

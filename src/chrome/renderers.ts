@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { threadsOf } from './cpu.js';
 import {
   argumentsOf,
   childrenOf,
@@ -110,13 +110,5 @@ export class Renderers {
     };
     for (const thread of threadsOf(this.#browserPid)) lookBelow(childrenOf(this.#browserPid, thread));
     return { zygotes, helpers: helpers.filter((pid) => !argumentsOf(pid).includes('--type=renderer')) };
-  }
-}
-
-function threadsOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).map(Number);
-  } catch {
-    return [];
   }
 }

@@ -1,4 +1,5 @@
 import type { Client, Downstream } from '../../../src/index.js';
+import { NulMessages } from '../../chrome-launcher/nul-messages.js';
 import type { Pipes } from './fifos.js';
 
 const NUL = Buffer.from([0]);
@@ -16,9 +17,7 @@ export class PipeClient implements Downstream {
   readonly #pipes: Pipes;
   readonly #limits: PipeLimits;
   readonly #onEnd: (code: number, reason: string) => void;
-  /** What came of a message whose end did not. */
-  #parts: Buffer[] = [];
-  #length = 0;
+  readonly #messages = new NulMessages();
   #client: Client | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #isCorked = false;
@@ -105,21 +104,13 @@ export class PipeClient implements Downstream {
   }
 
   #onCommands(chunk: Buffer, client: Client): void {
-    let from = 0;
-    for (let end = chunk.indexOf(0); end !== -1; end = chunk.indexOf(0, from)) {
-      const last = chunk.subarray(from, end);
-      const message = this.#length === 0 ? last : Buffer.concat([...this.#parts, last]);
-      this.#parts = [];
-      this.#length = 0;
-      from = end + 1;
-      if (message.length > this.#limits.message) return this.#tooLarge();
-      if (message.length > 0) client.onMessage(message, false);
-      if (this.#state !== 'open') return;
-    }
-    if (from === chunk.length) return;
-    this.#parts.push(chunk.subarray(from));
-    this.#length += chunk.length - from;
-    if (this.#length > this.#limits.message) this.#tooLarge();
+    const largest = this.#limits.message;
+    this.#messages.cut(chunk, (message) => {
+      if (message.length > largest) this.#tooLarge();
+      else client.onMessage(message, false);
+      return this.#state === 'open';
+    });
+    if (this.#messages.waiting > largest) this.#tooLarge();
   }
 
   #tooLarge(): void {
