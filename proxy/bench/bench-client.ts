@@ -13,6 +13,8 @@ export class BenchClient {
   #session = '';
   #lastId = 0;
   #failed: ((error: Error) => void) | undefined;
+  /** Why nothing can be asked any more: it was closed, maybe while the other side was measured. */
+  #lost: Error | undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -24,9 +26,10 @@ export class BenchClient {
       done?.(message);
     });
     socket.on('error', () => undefined);
-    socket.on('close', (code: number) =>
-      this.#failed?.(new Error(`the connection was closed with ${code} while it was measured`)),
-    );
+    socket.on('close', (code: number) => {
+      this.#lost = new Error(`the connection was closed with ${code} while it was measured`);
+      this.#failed?.(this.#lost);
+    });
   }
 
   /** Opens a WebSocket to a browser. */
@@ -69,6 +72,7 @@ export class BenchClient {
   /** A promise for what `start` does here; rejects when the connection ends before it is done. */
   wait<T>(start: (done: (value: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (this.#lost) return reject(this.#lost);
       this.#failed = reject;
       start(resolve);
     });

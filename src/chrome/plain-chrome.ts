@@ -37,8 +37,10 @@ export async function startPlainChrome(
     baseEnv: env,
   });
   const close = (): Promise<void> => process.destroy();
+  let hasExited = false;
+  void process.exited.then(() => (hasExited = true));
   const end = performance.now() + DEADLINE;
-  while (performance.now() < end) {
+  while (performance.now() < end && !hasExited) {
     const text = await readFile(join(process.profilePath, 'DevToolsActivePort'), 'utf8').catch(() => '');
     const [port, path] = text.split('\n');
     if (port && path) return { executable, wsUrl: `ws://127.0.0.1:${port}${path}`, close };
