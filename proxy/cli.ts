@@ -76,6 +76,13 @@ export async function readCommandLine(args: readonly string[], terminal: Termina
       bench = options;
     });
   program.addHelpText('after', () => `\n${serve.helpInformation()}${EXAMPLES}`);
+  const [word = ''] = args;
+  const commands = ['help', ...program.commands.map((command) => command.name())];
+  // Else it would be taken for one argument too many of the default command.
+  if (/^\w/.test(word) && !commands.includes(word)) {
+    terminal.err(`error: unknown command '${word}'; the commands are serve and bench, see cdpmux --help\n`);
+    return { kind: 'done', code: 2 };
+  }
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {

@@ -249,14 +249,16 @@ describe('cdpmux that cannot start', () => {
     expect(cdpmux.err()).toMatch(/listen\.host = "0\.0\.0\.0" \(--host\): .*listen\.insecure=true/);
   });
 
-  it.each([['--no-such-flag'], ['serve', '--port'], ['--config', '/does/not/exist.json']])(
-    'exits with 2 on %s',
-    async (...args) => {
-      const cdpmux = run(args, await temporary());
-      expect(await cdpmux.exited).toEqual([2, null]);
-      expect(cdpmux.err()).toContain(args.at(-1));
-    },
-  );
+  it.each([
+    ['--no-such-flag'],
+    ['no-such-command'],
+    ['serve', '--port'],
+    ['--config', '/does/not/exist.json'],
+  ])('exits with 2 on %s', async (...args) => {
+    const cdpmux = run(args, await temporary());
+    expect(await cdpmux.exited).toEqual([2, null]);
+    expect(cdpmux.err()).toContain(args.at(-1));
+  });
 
   it('says that the port is in use, and leaves no Chrome', async () => {
     const other = createServer().listen(0, '127.0.0.1');
