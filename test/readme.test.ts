@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 
@@ -23,6 +23,31 @@ async function startAsReadmeSays(): Promise<ChildProcess> {
   }
   throw new Error('cdpmux did not start on its default port');
 }
+
+describe('the documents', () => {
+  it('lead nowhere that is not there', async () => {
+    const root = new URL('../', import.meta.url);
+    const names = (await readdir(new URL('docs/', root))).map((name) => `docs/${name}`);
+    const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...names];
+    const texts = new Map<string, string>();
+    for (const name of pages)
+      texts.set(new URL(name, root).href, await readFile(new URL(name, root), 'utf8'));
+    const slug = (heading: string): string =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-');
+    const missing = [...texts].flatMap(([page, text]) =>
+      [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(([link, path, fragment]) => {
+        const target = texts.get(path ? new URL(path, page).href : page);
+        const headings = [...(target ?? '').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
+        const isThere = target !== undefined && (fragment === undefined || headings.includes(fragment));
+        return isThere ? [] : [`${page}: ${link}`];
+      }),
+    );
+    expect(missing).toEqual([]);
+  });
+});
 
 describe('README', () => {
   let cdpmux: ChildProcess;

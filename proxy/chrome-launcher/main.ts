@@ -10,7 +10,7 @@ import { run, type Host } from './run.js';
 
 const HELP = `cdpmux-chrome stands for a Chrome: start it as a program starts Chrome, with --remote-debugging-pipe or
 --remote-debugging-port=<port>, and it gives a virtual browser of a cdpmux: that of CDPMUX_URL (with CDPMUX_TOKEN), else one on
-ws://127.0.0.1:9222/, else one that it starts, and that ends with its last client. README, "Programs that launch Chrome".
+ws://127.0.0.1:9222/, else one that it starts, and that ends with its last client. See docs/launching.md.
 `;
 
 /** This program, and the script that comes before it. */
