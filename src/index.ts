@@ -37,7 +37,14 @@ export type {
 export type { AuditReport, Mended } from './virtual/audit.js';
 export type { FeedEvent } from './telemetry/event-feed.js';
 export type { Quota } from './mux/quotas.js';
-export type { ContextProxy, Egress, EgressGate, EgressOwner, ProxyWish } from './virtual/egress.js';
+export type {
+  ContextProxy,
+  Egress,
+  EgressGate,
+  EgressOwner,
+  ProxyWish,
+  ReadyGate,
+} from './virtual/egress.js';
 export type { OutgoingOptions } from './mux/file-root.js';
 export type { FileEntry, FileLimits, OpenFile } from './virtual/file-store.js';
 export { muxDomain, type MuxInfo } from './virtual/mux-domain.js';

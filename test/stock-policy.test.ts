@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { rateAt, waitToMake, wanted, withArrival } from '../src/mux/stock-policy.js';
+import {
+  isForgotten,
+  rateAt,
+  shares,
+  waitToMake,
+  wanted,
+  wantedOnOwnWay,
+  withArrival,
+} from '../src/mux/stock-policy.js';
 
 const settings = { enabled: true, max: 4, memoryMb: 256, maxAge: 600_000 };
 const demand = { perSecond: 0, makingMs: 500, itemMb: 40 };
@@ -44,6 +52,35 @@ describe('how many are wanted', () => {
     expect(wanted({ ...settings, enabled: false }, { ...demand, perSecond: 3 })).toBe(0);
     expect(wanted({ ...settings, max: 0 }, demand)).toBe(0);
     expect(wanted({ ...settings, memoryMb: 30 }, demand)).toBe(0);
+  });
+});
+
+describe('how many are wanted for a proxy that clients bring', () => {
+  const way = { seen: 2, sinceLast: 0 };
+
+  it('is none for one that came once, as where each brings another one', () => {
+    expect(wantedOnOwnWay(settings, { ...way, seen: 1 }, { ...demand, perSecond: 3 })).toBe(0);
+  });
+
+  it('is as many as will come while one is made, until it is forgotten', () => {
+    expect(wantedOnOwnWay(settings, way, { ...demand, perSecond: 0.2 })).toBe(1);
+    expect(wantedOnOwnWay(settings, way, { ...demand, perSecond: 5 })).toBe(3);
+    const late = { ...way, sinceLast: 61_000 };
+    expect(isForgotten(late)).toBe(true);
+    expect(wantedOnOwnWay(settings, late, demand)).toBe(0);
+  });
+
+  it('is none where it is off', () => {
+    expect(wantedOnOwnWay({ ...settings, enabled: false }, way, demand)).toBe(0);
+  });
+});
+
+describe('what there may be', () => {
+  it('is one for each who wants any, and then more for the first', () => {
+    expect(shares(4, [4, 2, 2])).toEqual([2, 1, 1]);
+    expect(shares(4, [1, 0, 2])).toEqual([1, 0, 2]);
+    expect(shares(2, [4, 1, 1])).toEqual([1, 1, 0]);
+    expect(shares(0, [2, 1])).toEqual([0, 0]);
   });
 });
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import puppeteer21 from 'puppeteer-core-21';
+import { CdpClient, type Message } from './support/cdp-client.js';
 import { startChrome } from './support/chrome.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
@@ -27,9 +29,12 @@ type Visit = (url: string) => Promise<unknown>;
 
 const early = 'window.early = document.readyState';
 
-const libraries: Record<string, Visit> = {
-  Puppeteer: async (url) => {
-    const browser = await puppeteer.connect({ browserWSEndpoint: url });
+type Connect = Pick<typeof puppeteer, 'connect'>;
+
+const byPuppeteer =
+  (library: Connect): Visit =>
+  async (url) => {
+    const browser = await library.connect({ browserWSEndpoint: url });
     const [first] = await browser.pages();
     const page = await browser.newPage();
     await page.evaluateOnNewDocument(early);
@@ -41,7 +46,12 @@ const libraries: Record<string, Visit> = {
     await page.close();
     await browser.disconnect();
     return { seen, behind, inSite, pages };
-  },
+  };
+
+const libraries: Record<string, Visit> = {
+  Puppeteer: byPuppeteer(puppeteer),
+  // what both have in common is all that is used
+  'Puppeteer 21': byPuppeteer(puppeteer21 as unknown as Connect),
   Playwright: async (url) => {
     const browser = await chromium.connectOverCDP(url);
     const context = browser.contexts()[0]!;
@@ -85,6 +95,57 @@ describe.each(Object.keys(libraries))('%s', (library) => {
     }
   });
 });
+
+describe("the end of a blank page's loading", () => {
+  it("is news only to who is quick, in a Chrome of one's own as well", async () => {
+    const fresh = await startChrome();
+    try {
+      await eventually(() => warm.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'the stock' });
+      const before = await pagesGiven();
+      const heard: Record<string, string[]> = {};
+      for (const [name, { wsUrl }] of Object.entries({ fresh, cold, warm })) heard[name] = await late(wsUrl);
+      expect(await pagesGiven()).toBe(before + 1);
+      expect(heard).toEqual({ fresh: [], cold: [], warm: [] });
+    } finally {
+      await fresh.close();
+    }
+  });
+});
+
+/** What is told of a new page's loading to who enables its events when its blank document has loaded. */
+async function late(wsUrl: string): Promise<string[]> {
+  const client = await CdpClient.connect(wsUrl);
+  try {
+    const how = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true };
+    await client.send('Target.setAutoAttach', how);
+    const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', {
+      url: 'about:blank',
+    });
+    const isIt = ({ method, params }: Message): boolean =>
+      method === 'Target.attachedToTarget' &&
+      (params as { targetInfo: { targetId: string } }).targetInfo.targetId === targetId;
+    const attached = await client.waitFor(isIt, 'its session');
+    const { sessionId } = attached.params as { sessionId: string };
+    await client.send('Runtime.runIfWaitingForDebugger', {}, sessionId);
+    await eventually(() => hasLoaded(client, sessionId), { within: 15_000, what: 'its document' });
+    await client.send('Page.enable', {}, sessionId);
+    await hasLoaded(client, sessionId);
+    const methods = client.received.flatMap((one) => (one.sessionId === sessionId && one.method) || []);
+    return methods.filter((method) => method.endsWith('Loading'));
+  } finally {
+    await client.close();
+  }
+}
+
+async function hasLoaded(client: CdpClient, sessionId: string): Promise<boolean> {
+  const expression = 'performance.timing.loadEventEnd > 0';
+  const { result } = await client.send<{ result: { value: boolean } }>(
+    'Runtime.evaluate',
+    { expression },
+    sessionId,
+  );
+  return result.value;
+}
 
 async function pagesGiven(): Promise<number> {
   const { body } = await warm.mux.metricsText();

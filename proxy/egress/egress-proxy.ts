@@ -7,6 +7,7 @@ import {
   type EgressGate,
   type EgressOwner,
   type ProxyWish,
+  type ReadyGate,
   type Tenant,
 } from '../../src/index.js';
 import { canonicalAddress } from './address.js';
@@ -80,24 +81,22 @@ class EgressProxy implements Egress {
 
   open(owner: EgressOwner): EgressGate | undefined {
     if (!this.#filters(owner.tenant)) return undefined;
+    const gate = this.openAhead();
+    gate.giveTo(owner);
+    return gate;
+  }
+
+  openAhead(): ReadyGate {
     const { connectTimeout, host } = this.#options;
-    const told = new Set<string>();
+    const denials = new Denials(this.#log);
     const checkpoint = new Checkpoint({
       policy: this.#policy,
       resolve: this.#resolve,
       timeout: connectTimeout,
       own: { address: canonicalAddress(host), ports: this.#ports },
-      onDenied: (destination, why) => {
-        owner.onDenied();
-        if (told.size >= MOST_LOGGED || told.has(destination)) return;
-        told.add(destination);
-        const fields = { tenant: owner.tenant.name, virtualBrowser: owner.virtualBrowserId, destination };
-        const last =
-          told.size === MOST_LOGGED ? '; further ones of this virtual browser are only counted' : '';
-        this.#log('warn', `egress denied: ${why}${last}`, fields);
-      },
+      onDenied: (destination, why) => denials.add(destination, why),
     });
-    return new Gate(this.#options, checkpoint, this.#ports);
+    return new Gate(this.#options, checkpoint, this.#ports, denials);
   }
 
   #filters({ trust }: Tenant): boolean {
@@ -105,20 +104,48 @@ class EgressProxy implements Egress {
   }
 }
 
+/** What a gate denied: counted, and told of once for each destination. */
+class Denials {
+  /** Nobody before the gate is given to somebody: nothing goes out by it. */
+  owner: EgressOwner | undefined;
+  readonly #log: EgressLog;
+  readonly #told = new Set<string>();
+
+  constructor(log: EgressLog) {
+    this.#log = log;
+  }
+
+  add(destination: string, why: string): void {
+    const told = this.#told;
+    this.owner?.onDenied();
+    if (told.size >= MOST_LOGGED || told.has(destination)) return;
+    told.add(destination);
+    const { tenant, virtualBrowserId: virtualBrowser } = this.owner ?? {};
+    const last = told.size === MOST_LOGGED ? '; further ones of this virtual browser are only counted' : '';
+    this.#log('warn', `egress denied: ${why}${last}`, { tenant: tenant?.name, virtualBrowser, destination });
+  }
+}
+
 /** The lanes of one virtual browser: one for all contexts that asked for the same proxy. */
-class Gate implements EgressGate {
+class Gate implements ReadyGate {
   readonly #options: EgressOptions;
   readonly #checkpoint: Checkpoint;
   readonly #ports: Set<number>;
+  readonly #denials: Denials;
   /** By what was asked for; taken off when the last context that uses it has gone. */
   readonly #lanes = new Map<string, { readonly lane: Promise<Lane>; users: number }>();
   #connections = 0;
   #state: 'open' | 'closed' = 'open';
 
-  constructor(options: EgressOptions, checkpoint: Checkpoint, ports: Set<number>) {
+  constructor(options: EgressOptions, checkpoint: Checkpoint, ports: Set<number>, denials: Denials) {
     this.#options = options;
     this.#checkpoint = checkpoint;
     this.#ports = ports;
+    this.#denials = denials;
+  }
+
+  giveTo(owner: EgressOwner): void {
+    this.#denials.owner = owner;
   }
 
   async proxyFor({ proxyServer, proxyBypassList = '' }: ProxyWish): Promise<ContextProxy> {

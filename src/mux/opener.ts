@@ -2,7 +2,7 @@ import { browserLost } from '../cdp/errors.js';
 import { CdpmuxError, hasCode } from '../errors.js';
 import type { Wish } from '../pool/pool.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import type { EgressGate } from '../virtual/egress.js';
+import type { EgressGate, EgressOwner } from '../virtual/egress.js';
 import type { About } from '../virtual/mux-domain.js';
 import type { OutgoingPolicy } from '../virtual/outgoing-policy.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
@@ -86,12 +86,13 @@ export class Opener {
     const { tenant, quota = {} } = request;
     const pool = pools.get(request.pool ?? '');
     const onDenied = (): void => metrics.countEgressDenied();
+    const egressOwner = { virtualBrowserId: id, tenant, onDenied };
     opening.waits = pool.line.mustWait({ whole: isWhole(request) ? { flags: [] } : undefined });
     const entry = quotas.enter(tenant, quota, opening.waits);
     let egress: EgressGate | undefined;
     let lease: BrowserLease;
     try {
-      egress = options().egress?.open({ virtualBrowserId: id, tenant, onDenied });
+      egress = options().egress?.open(egressOwner);
       lease = await pool.acquire(await wishOf(request, egress));
     } catch (error) {
       entry.left();
@@ -118,7 +119,7 @@ export class Opener {
     try {
       const { mode = 'shared', labels = {} } = request;
       const about = this.#about(lease, pool.name, { mode, labels });
-      const virtual = await this.#openOn(lease, { id, hooks, request, egress, release, about });
+      const virtual = await this.#openOn(lease, { id, hooks, request, egress, egressOwner, release, about });
       if (virtual.ended) throw new CdpmuxError('BROWSER_LOST', browserLost.message);
       state = 'open';
       const since = performance.now();
@@ -150,7 +151,7 @@ export class Opener {
 
   #openOn(
     { resource }: BrowserLease,
-    { id, hooks, request, egress, release, about }: Placed,
+    { id, hooks, request, egress, egressOwner, release, about }: Placed,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
     const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
@@ -163,7 +164,7 @@ export class Opener {
       initialPage,
       ...(proxyServer !== undefined && { proxyServer }),
       ...(proxyBypassList !== undefined && { proxyBypassList }),
-      ...(egress && { egress }),
+      ...(egress && { egress, egressOwner }),
       policy: this.#around.policy(),
       about,
       ...(files && { files: files.store(outgoing.limits) }),
@@ -184,6 +185,7 @@ interface Placed {
   readonly hooks: Hooks;
   readonly request: OpenRequest;
   readonly egress: EgressGate | undefined;
+  readonly egressOwner: EgressOwner;
   readonly release: () => void;
   readonly about: About;
 }

@@ -29,7 +29,8 @@ export class Pools {
   ) {
     this.#connections = options.connections;
     this.#stock = options.stock;
-    const stock = { settings: (): StockSettings => this.#stock, counts: stockCounts };
+    const { egress } = options;
+    const stock = { settings: (): StockSettings => this.#stock, counts: stockCounts, egress };
     this.#batch = options.batch;
     const connections = (): ConnectionSettings => this.#connections;
     const batch = (): BatchSettings => this.#batch;

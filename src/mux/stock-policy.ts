@@ -42,14 +42,54 @@ export interface Demand {
   readonly itemMb: number;
 }
 
+/** How many may be kept ready altogether. */
+export function atMost({ enabled, max, memoryMb }: StockSettings, itemMb: number): number {
+  return enabled ? Math.max(0, Math.min(max, Math.floor(memoryMb / itemMb))) : 0;
+}
+
 /** How many to keep ready: those who will come while one is made, and one for whoever comes next; no more than may be. */
-export function wanted(
-  { enabled, max, memoryMb }: StockSettings,
-  { perSecond, makingMs, itemMb }: Demand,
-): number {
-  if (!enabled) return 0;
+export function wanted(settings: StockSettings, { perSecond, makingMs, itemMb }: Demand): number {
   const forecast = Math.ceil((perSecond * makingMs) / 1_000) + 1;
-  return Math.max(0, Math.min(forecast, max, Math.floor(memoryMb / itemMb)));
+  return Math.min(forecast, atMost(settings, itemMb));
+}
+
+/** Shares out what there may be: one for each who wants any, in this order, and then more in the same order. */
+export function shares(most: number, wishes: readonly number[]): number[] {
+  let left = most;
+  const firsts = wishes.map((wish) => {
+    const first = Math.min(1, wish, left);
+    left -= first;
+    return first;
+  });
+  return wishes.map((wish, index) => {
+    const first = firsts[index] ?? 0;
+    const more = first === 0 ? 0 : Math.min(wish - first, left);
+    left -= more;
+    return first + more;
+  });
+}
+
+/** How clients with a proxy of their own came, all with the same one. */
+export interface OwnWay {
+  /** Clients. */
+  readonly seen: number;
+  /** Since the last one, ms. */
+  readonly sinceLast: number;
+}
+
+/** So long after the last client with a proxy of its own that proxy is kept in mind, ms. */
+const OWN_KEPT = 60_000;
+
+/** Whether nobody is expected any more to bring that proxy. */
+export function isForgotten({ sinceLast }: OwnWay): boolean {
+  return sinceLast > OWN_KEPT;
+}
+
+/** How many to keep ready for a proxy that clients bring: none before it has come twice, since many bring another one each. */
+export function wantedOnOwnWay(settings: StockSettings, way: OwnWay, demand: Demand): number {
+  if (way.seen < 2 || isForgotten(way)) return 0;
+  const forecast = Math.ceil((demand.perSecond * demand.makingMs) / 1_000);
+  return Math.min(Math.max(1, forecast), atMost(settings, demand.itemMb));
 }
 
 /** What a browser is about at a moment. */

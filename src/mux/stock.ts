@@ -1,23 +1,20 @@
 import type { StockCounts } from '../telemetry/stock-counts.js';
+import type { Egress } from '../virtual/egress.js';
 import { ReadyContext } from '../virtual/ready-context.js';
 import type { VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import type { VirtualHost } from '../virtual/virtual-host.js';
 import { StockMemory } from './stock-memory.js';
-import {
-  QUIET,
-  rateAt,
-  waitToMake,
-  wanted,
-  withArrival,
-  type Arrivals,
-  type StockSettings,
-} from './stock-policy.js';
+import { atMost, QUIET, shares, waitToMake, type StockSettings } from './stock-policy.js';
+import { Shelf } from './stock-shelf.js';
+import { commonWay, readyWay, wayOf, type Way } from './stock-way.js';
 
 /** What all stocks have in common. */
 export interface StockCommon {
   /** As they are now. */
   readonly settings: () => StockSettings;
   readonly counts: StockCounts;
+  /** Looks at what goes out, for those that it is for. */
+  readonly egress: Egress | undefined;
 }
 
 /** Who keeps the stocks of one browser. */
@@ -40,6 +37,8 @@ const TICK = 1_000;
 const RETRY = 5_000;
 /** How long one is taken to need until some were made, ms. */
 const FIRST_MAKING = 500;
+/** Proxies of clients' own that are kept in mind, at most. */
+const MOST_WAYS = 64;
 /** How much one measurement counts. */
 const SMOOTHING = 0.3;
 
@@ -47,11 +46,10 @@ const SMOOTHING = 0.3;
 export class Stock {
   readonly #options: StockOptions;
   readonly #memory: StockMemory;
-  /** The oldest first; complete ones and, last, the one that is being made. Taken off when they are taken or lost. */
-  readonly #ready = new Set<ReadyContext>();
+  /** By way out. */
+  readonly #shelves = new Map<string, Shelf>();
   #state: 'open' | 'closed' = 'open';
   #making: ReadyContext | undefined;
-  #arrivals: Arrivals = { perSecond: 0, at: performance.now() };
   #opening = 0;
   #openedAt = -Infinity;
   #makingMs = FIRST_MAKING;
@@ -60,6 +58,8 @@ export class Stock {
   constructor(options: StockOptions) {
     this.#options = options;
     this.#memory = new StockMemory(options.host.upstream, options.isHere);
+    // Who will come is not known yet: where there is a filter, mostly those that it is for.
+    this.#shelf(commonWay(options.egress !== undefined));
     options.host.unseen.onGiven = () => void options.counts.pages++;
     this.#lookIn(0);
   }
@@ -67,16 +67,22 @@ export class Stock {
   /** Those that are complete. */
   get size(): number {
     let size = 0;
-    for (const { isComplete } of this.#ready) if (isComplete) size++;
+    for (const { ready } of this.#shelves.values())
+      for (const { isComplete } of ready) if (isComplete) size++;
     return size;
   }
 
   /** Opens a virtual browser, out of the stock where it can be had there. */
   async open<T>(options: VirtualBrowserOptions, open: (ready?: ReadyContext) => Promise<T>): Promise<T> {
     this.#opening++;
-    const ready = this.#take(options);
+    const shelf = this.#shelfFor(options);
+    const ready = shelf?.take();
+    if (shelf) this.#options.counts.asked(ready !== undefined);
     try {
       return await open(ready);
+    } catch (error) {
+      shelf?.failed();
+      throw error;
     } finally {
       // Where it has not come to that.
       ready?.discard();
@@ -90,19 +96,34 @@ export class Stock {
   close(): void {
     this.#state = 'closed';
     clearTimeout(this.#timer);
-    for (const ready of [...this.#ready]) ready.discard();
+    for (const shelf of this.#shelves.values()) shelf.trim(0, () => false);
   }
 
-  #take({ proxyServer, proxyBypassList, egress }: VirtualBrowserOptions): ReadyContext | undefined {
-    const { settings, counts, host } = this.#options;
+  #shelfFor(options: VirtualBrowserOptions): Shelf | undefined {
+    const { settings, host } = this.#options;
     if (host.exclusive || this.#state === 'closed' || !settings().enabled) return undefined;
-    if (proxyServer !== undefined || proxyBypassList !== undefined || egress) return undefined;
-    this.#arrivals = withArrival(this.#arrivals, performance.now());
-    const [ready] = this.#ready;
-    counts.asked(ready !== undefined);
-    if (ready) this.#ready.delete(ready);
-    // One that is being made is that much nearer than a new one, and goes on being made for whoever has taken it.
-    return ready;
+    const shelf = this.#shelf(wayOf(options));
+    shelf.arrived();
+    return shelf;
+  }
+
+  #shelf(way: Way): Shelf {
+    let shelf = this.#shelves.get(way.key);
+    if (shelf) return shelf;
+    shelf = new Shelf(way);
+    if (way.proxy) this.#forgetWays();
+    this.#shelves.set(way.key, shelf);
+    return shelf;
+  }
+
+  #forgetWays(): void {
+    const ways = [...this.#shelves].filter(([, { way }]) => way.proxy);
+    const tooMany = ways.length - MOST_WAYS + 1;
+    ways.forEach(([key, shelf], index) => {
+      if (index >= tooMany && !shelf.isForgotten) return;
+      shelf.trim(0, () => false);
+      this.#shelves.delete(key);
+    });
   }
 
   /** The next look is in so many ms. */
@@ -118,39 +139,62 @@ export class Stock {
 
   /** Does what is due, and gives the time until there may be more to do, ms. */
   #tend(): number {
-    const { settings, serves, pendingCommands, host } = this.#options;
+    const { serves, pendingCommands, host } = this.#options;
     const now = performance.now();
-    const inForce = settings();
-    const count = this.#wanted(inForce, now);
-    for (const ready of [...this.#ready]) {
-      const isOld = ready.isComplete && now - ready.madeAt > inForce.maxAge;
-      if (isOld || this.#ready.size > count || !serves()) ready.discard();
-    }
-    if (this.#making || host.exclusive || this.#ready.size >= count) return TICK;
+    const short = this.#trim(now);
+    if (this.#making || host.exclusive || !short) return TICK;
     const wait = waitToMake({
       serves: serves(),
       opening: this.#opening,
       sinceOpening: now - this.#openedAt,
       pendingCommands: pendingCommands(),
     });
-    if (wait === 0) this.#make();
+    if (wait === 0) this.#make(short);
     return wait === 0 ? TICK : wait;
   }
 
-  #wanted(settings: StockSettings, now: number): number {
-    const perSecond = rateAt(this.#arrivals, now);
-    return wanted(settings, { perSecond, makingMs: this.#makingMs, itemMb: this.#memory.mb });
+  /** Gives back what is not wanted, and gives the first shelf on which one is missing. */
+  #trim(now: number): Shelf | undefined {
+    const { settings, serves } = this.#options;
+    const inForce = settings();
+    const itemMb = this.#memory.mb;
+    const shelves = this.#inOrder();
+    const wishes = shelves.map((shelf) => shelf.wanted(inForce, { makingMs: this.#makingMs, itemMb }));
+    const counts = shares(atMost(inForce, itemMb), wishes);
+    let short: Shelf | undefined;
+    const isGood = (ready: ReadyContext): boolean =>
+      serves() && !(ready.isComplete && now - ready.madeAt > inForce.maxAge);
+    shelves.forEach((shelf, index) => {
+      const count = counts[index] ?? 0;
+      shelf.trim(count, isGood);
+      const isShort = shelf.ready.size < count && this.#canMake(shelf.way);
+      // Who has none comes before who has too few.
+      if (isShort && (!short || shelf.ready.size < short.ready.size)) short = shelf;
+    });
+    return short;
   }
 
-  #make(): void {
+  /** Those for who brings no proxy first; always the same order, or what was made for one would be given back for another. */
+  #inOrder(): Shelf[] {
+    const all = [...this.#shelves.values()];
+    return [...all.filter(({ way }) => !way.proxy), ...all.filter(({ way }) => way.proxy)];
+  }
+
+  #canMake({ isFiltered }: Way): boolean {
+    return !isFiltered || this.#options.egress?.openAhead !== undefined;
+  }
+
+  #make(shelf: Shelf): void {
+    const way = readyWay(shelf.way, this.#options.egress);
+    if (!way) return;
     let isLost = false;
     const measure = this.#memory.begin();
-    const ready = new ReadyContext(this.#options.host, (lost) => {
+    const ready = new ReadyContext(this.#options.host, way, (lost) => {
       isLost = true;
-      this.#ready.delete(lost);
+      shelf.ready.delete(lost);
     });
     this.#making = ready;
-    this.#ready.add(ready);
+    shelf.ready.add(ready);
     void ready.complete.then((complete) => {
       this.#making = undefined;
       if (complete) {

@@ -25,6 +25,12 @@ export interface EgressGate {
   close(): void;
 }
 
+/** One that was opened ahead of need: it is nobody's, and what is denied there nobody counts, until it is given. */
+export interface ReadyGate extends EgressGate {
+  /** From now on it is the way out of this one's virtual browser. */
+  giveTo(owner: EgressOwner): void;
+}
+
 /** Whose gate is opened, and who counts what is denied there. */
 export interface EgressOwner {
   readonly virtualBrowserId: string;
@@ -38,4 +44,6 @@ export interface Egress {
   readonly chromeFlags: readonly string[];
   /** The gate of a virtual browser; undefined for one that goes out freely. */
   open(owner: EgressOwner): EgressGate | undefined;
+  /** A gate for a virtual browser that is kept ready; without this none is kept ready for those who have a gate. */
+  openAhead?(): ReadyGate;
 }

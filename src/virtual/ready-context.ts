@@ -1,6 +1,8 @@
 import { sessionNotFound } from '../cdp/errors.js';
 import type { Upstream } from '../cdp/upstream.js';
 import { CdpmuxError } from '../errors.js';
+import type { ProxyWish, ReadyGate } from './egress.js';
+import { privateContext } from './private-context.js';
 import { attachRoot, detachRoot } from './root-session.js';
 import type { Maker, UnseenTarget } from './unseen.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -15,6 +17,12 @@ export interface ReadyPage {
   readonly targets: readonly UnseenTarget[];
 }
 
+/** How what is kept ready will go out. */
+export interface ReadyWay extends ProxyWish {
+  /** Its own, closed unless it is taken. */
+  readonly gate?: ReadyGate | undefined;
+}
+
 /** What a virtual browser is made of, when it is taken. */
 export interface Taken {
   /** Holds the context. */
@@ -26,6 +34,8 @@ export interface Taken {
   readonly page: ReadyPage;
   /** What else Chrome made by itself in the context. */
   readonly others: readonly UnseenTarget[];
+  /** The gate that its context goes out by. */
+  readonly gate: ReadyGate | undefined;
 }
 
 /** `making`: not good for anything yet; `open`: may be taken; `complete`: with its spare page. */
@@ -43,6 +53,7 @@ export class ReadyContext implements Maker {
   readonly #host: VirtualHost;
   readonly #upstream: Upstream;
   readonly #onLost: (ready: ReadyContext) => void;
+  readonly #way: ReadyWay;
   readonly #firstRoot: Promise<string>;
   /** Resolves when it can be taken. */
   readonly #opened: Promise<void>;
@@ -59,8 +70,9 @@ export class ReadyContext implements Maker {
   readonly #others: UnseenTarget[] = [];
 
   /** Begins to make one; `onLost` is called once where it can't be used any more and was not taken. */
-  constructor(host: VirtualHost, onLost: (ready: ReadyContext) => void) {
+  constructor(host: VirtualHost, way: ReadyWay, onLost: (ready: ReadyContext) => void) {
     this.#host = host;
+    this.#way = way;
     this.#upstream = host.upstream;
     this.#onLost = onLost;
     this.#firstRoot = attachRoot(this.#upstream);
@@ -88,7 +100,14 @@ export class ReadyContext implements Maker {
     const page = this.#page;
     if (!(this.#is('open') || this.#is('complete')) || firstRoot === undefined || !page) return undefined;
     this.#state = 'taken';
-    return { rootId: this.#rootId, contextId: this.#contextId, firstRoot, page, others: this.#others };
+    return {
+      rootId: this.#rootId,
+      contextId: this.#contextId,
+      firstRoot,
+      page,
+      others: this.#others,
+      gate: this.#way.gate,
+    };
   }
 
   /** Hands its spare page over to who has taken it: at once, or when it is ready. */
@@ -101,6 +120,7 @@ export class ReadyContext implements Maker {
   discard(): void {
     if (this.#is('taken') || this.#is('lost')) return;
     this.#state = 'lost';
+    this.#way.gate?.close();
     this.#host.unseen.expectNoMore(this.#contextId);
     if (this.#rootId !== '') {
       detachRoot(this.#upstream, this.#rootId);
@@ -134,10 +154,12 @@ export class ReadyContext implements Maker {
     if (this.#is('lost')) detachRoot(this.#upstream, sessionId);
     this.#mustGoOn();
     this.#rootId = sessionId;
-    const params = { disposeOnDetach: true };
-    const made = await this.#upstream.request('Target.createBrowserContext', params, sessionId);
+    const contextId = await privateContext(this.#upstream, sessionId, {
+      ...this.#way,
+      egress: this.#way.gate,
+    });
     this.#mustGoOn();
-    this.#contextId = made.browserContextId;
+    this.#contextId = contextId;
     this.#host.unseen.expect(this.#contextId, this);
     this.#page = await this.#makePage();
     this.#mustGoOn();

@@ -1,10 +1,9 @@
 import type { Protocol } from 'devtools-protocol';
-import type { Upstream } from '../cdp/upstream.js';
 import { CdpmuxError } from '../errors.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { Discovery } from './discovery.js';
-import type { EgressGate } from './egress.js';
+import type { EgressGate, EgressOwner } from './egress.js';
 import type { About, MuxInfo } from './mux-domain.js';
 import { limitText, type VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
@@ -13,6 +12,7 @@ import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
 import { OwnSessions } from './own-sessions.js';
 import { moveIn } from './move-in.js';
+import { privateContext } from './private-context.js';
 import type { ReadyContext, Taken } from './ready-context.js';
 import { RecentIds } from './recent-ids.js';
 import { attachRoot, detachRoot } from './root-session.js';
@@ -43,6 +43,8 @@ export interface VirtualBrowserOptions {
   readonly proxyBypassList?: string;
   /** Looks at what goes out of its contexts; it is its own, and ends with it. */
   readonly egress?: EgressGate;
+  /** Whose that gate is; a gate that was kept ready is given to it in its place. */
+  readonly egressOwner?: EgressOwner;
   /** What it may reach of this machine, where its tenant is a stranger; by default as little as can be. */
   readonly policy?: OutgoingPolicy;
   /** Its uploads and downloads, deleted with it; none where Chrome runs on another machine. */
@@ -184,7 +186,11 @@ export class VirtualBrowser {
     ready: ReadyContext,
     taken: Taken,
   ): VirtualBrowser {
-    const virtual = new VirtualBrowser(host, options, taken.rootId, taken.contextId, ready.madeAt);
+    const { gate } = taken;
+    if (gate && options.egressOwner) gate.giveTo(options.egressOwner);
+    if (gate) options.egress?.close();
+    const itsOwn = gate ? { ...options, egress: gate } : options;
+    const virtual = new VirtualBrowser(host, itsOwn, taken.rootId, taken.contextId, ready.madeAt);
     virtual.#firstRoot = Promise.resolve(taken.firstRoot);
     moveIn(virtual, ready, taken, options.initialPage);
     virtual.#limitLifetime();
@@ -372,19 +378,4 @@ export class VirtualBrowser {
       this.host.upstream.blame(error, undefined);
     }
   }
-}
-
-/** Makes the context that a virtual browser of a shared Chrome has as its default one. */
-async function privateContext(
-  upstream: Upstream,
-  sessionId: string,
-  options: VirtualBrowserOptions,
-): Promise<string> {
-  const { proxyServer, proxyBypassList } = (await options.egress?.proxyFor(options)) ?? options;
-  const params: Protocol.Target.CreateBrowserContextRequest = {
-    disposeOnDetach: true,
-    ...(proxyServer !== undefined && { proxyServer }),
-    ...(proxyBypassList !== undefined && { proxyBypassList }),
-  };
-  return (await upstream.request('Target.createBrowserContext', params, sessionId)).browserContextId;
 }
