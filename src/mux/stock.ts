@@ -54,6 +54,8 @@ export class Stock {
   #arrivals: Arrivals = { perSecond: 0, at: performance.now() };
   #opening = 0;
   #openedAt = -Infinity;
+  /** Whether the next one gets a spare page: as the last client wanted it. */
+  #withSpare = true;
   #makingMs = FIRST_MAKING;
   #timer: NodeJS.Timeout | undefined;
 
@@ -69,6 +71,12 @@ export class Stock {
     let size = 0;
     for (const { isComplete } of this.#ready) if (isComplete) size++;
     return size;
+  }
+
+  /** How many there should be now. */
+  get wanted(): number {
+    if (this.#state === 'closed' || this.#options.host.exclusive || !this.#options.serves()) return 0;
+    return this.#wanted(this.#options.settings(), performance.now());
   }
 
   /** Opens a virtual browser, out of the stock where it can be had there. */
@@ -93,10 +101,17 @@ export class Stock {
     for (const ready of [...this.#ready]) ready.discard();
   }
 
-  #take({ proxyServer, proxyBypassList, egress }: VirtualBrowserOptions): ReadyContext | undefined {
+  #take({
+    proxyServer,
+    proxyBypassList,
+    egress,
+    initialPage,
+  }: VirtualBrowserOptions): ReadyContext | undefined {
     const { settings, counts, host } = this.#options;
     if (host.exclusive || this.#state === 'closed' || !settings().enabled) return undefined;
     if (proxyServer !== undefined || proxyBypassList !== undefined || egress) return undefined;
+    // Who does not want a first page is given that one when it asks for a page: a second one would be a process for nothing.
+    this.#withSpare = initialPage;
     this.#arrivals = withArrival(this.#arrivals, performance.now());
     const [ready] = this.#ready;
     counts.asked(ready !== undefined);
@@ -145,7 +160,7 @@ export class Stock {
   #make(): void {
     let isLost = false;
     const measure = this.#memory.begin();
-    const ready = new ReadyContext(this.#options.host, (lost) => {
+    const ready = new ReadyContext(this.#options.host, this.#withSpare, (lost) => {
       isLost = true;
       this.#ready.delete(lost);
     });
