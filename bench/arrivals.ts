@@ -76,7 +76,7 @@ export async function closedLoop(
  * counted from when a command was due, so that one held up behind others is not left out.
  */
 export async function openLoop(
-  pages: readonly BenchPage[],
+  pages: readonly Pick<BenchPage, 'client' | 'sessionId'>[],
   arrivals: readonly number[],
 ): Promise<LoadResult> {
   const latency = durations();
@@ -118,7 +118,7 @@ export function burstyArrivals(size: number, perSecond: number, ms: number, rand
 }
 
 /** The work, or an error as soon as one of the connections has ended. */
-async function unlessEnded<T>(pages: readonly BenchPage[], work: Promise<T>): Promise<T> {
+async function unlessEnded<T>(pages: readonly Pick<BenchPage, 'client'>[], work: Promise<T>): Promise<T> {
   const ended = pages.map(async ({ client }) => {
     throw new Error(`a connection was closed with ${await client.ended}`);
   });

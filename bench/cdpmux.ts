@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { projectRoot } from './paths.js';
+import { endsWithUs } from './started.js';
 
 /** How long it may take to end, ms: killed, it would leave its Chrome's profile for the next start to sweep. */
 const STOP_DEADLINE = 30_000;
@@ -47,24 +48,26 @@ export async function startCdpmux(
     ...(existsSync(join(root, 'dist/src/mux/stock.js')) ? ['stock.enabled=false'] : []),
     ...more,
   ];
-  const child = spawn(
-    process.execPath,
-    [
-      ...(cpuProfDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfDir}`]),
-      main,
-      'serve',
-      '--port',
-      '0',
-      '--chrome',
-      executable.source === 'embedded' ? 'embedded' : executable.path,
-      ...settings.flatMap((one) => ['--set', one]),
-    ],
-    // a terminal's Ctrl-C is for this process: it closes what it started, in order
-    {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...(tmpDir !== undefined && { TMPDIR: tmpDir }) },
-    },
+  const child = endsWithUs(
+    spawn(
+      process.execPath,
+      [
+        ...(cpuProfDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfDir}`]),
+        main,
+        'serve',
+        '--port',
+        '0',
+        '--chrome',
+        executable.source === 'embedded' ? 'embedded' : executable.path,
+        ...settings.flatMap((one) => ['--set', one]),
+      ],
+      // a terminal's Ctrl-C is for this process: it closes what it started, in order
+      {
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, ...(tmpDir !== undefined && { TMPDIR: tmpDir }) },
+      },
+    ),
   );
   const gone = new Promise<void>((resolve) =>
     child.once('exit', () => resolve()).once('error', () => resolve()),

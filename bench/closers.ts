@@ -1,11 +1,12 @@
 type Step = () => unknown;
 
 /** How long the steps may take after a signal, ms: who presses Ctrl-C does not want to wait for what hangs. */
-const SIGNAL_DEADLINE = 15_000;
+const SIGNAL_DEADLINE = 8_000;
 
 /** What has to be undone at the end, however the end comes; run in reverse order, once. */
 export class Closers {
   readonly #steps: Step[] = [];
+  #running: Promise<void> | undefined;
 
   /** Keeps a step for the end, and gives a function that takes it earlier. */
   add(step: Step): () => Promise<void> {
@@ -18,8 +19,13 @@ export class Closers {
     };
   }
 
-  /** Takes all steps that are left, each though another failed. */
-  async run(): Promise<void> {
+  /** Takes all steps that are left, each though another failed; who asks while they are taken waits for the same. */
+  run(): Promise<void> {
+    this.#running ??= this.#runAll().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #runAll(): Promise<void> {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {
         await step();
@@ -32,17 +38,26 @@ export class Closers {
   /** Runs `work`, and afterwards, or on Ctrl-C or SIGTERM, the steps. */
   static async with<T>(work: (closers: Closers) => Promise<T>): Promise<T> {
     const closers = new Closers();
+    let ending: Promise<never> | undefined;
+    // stays until the end: npm hands on a signal that this process has had already, and the second one must not end it at once
     const onSignal = (signal: NodeJS.Signals): void => {
-      const exit = (): never => process.exit(signal === 'SIGINT' ? 130 : 143);
-      setTimeout(exit, SIGNAL_DEADLINE);
-      void closers.run().then(exit);
+      ending ??= closeAndExit(closers, signal);
     };
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     try {
       return await work(closers);
     } finally {
+      // what fails now fails because it is being closed
+      await ending;
       await closers.run();
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     }
   }
+}
+
+async function closeAndExit(closers: Closers, signal: NodeJS.Signals): Promise<never> {
+  const exit = (): never => process.exit(signal === 'SIGINT' ? 130 : 143);
+  setTimeout(exit, SIGNAL_DEADLINE);
+  await closers.run();
+  return exit();
 }

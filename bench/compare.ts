@@ -34,6 +34,15 @@ export function compare(before: Report, after: Report): Change[] {
   });
 }
 
+/** The comparison as text, and the exit code that it comes to: 1 on a loss. */
+export function judge(before: Report, after: Report): { readonly text: string; readonly exitCode: 0 | 1 } {
+  const changes = compare(before, after);
+  return {
+    text: comparison(before, after, changes),
+    exitCode: changes.some(({ isLoss }) => isLoss) ? 1 : 0,
+  };
+}
+
 /** What the comparison comes to, for a person. */
 export function comparison(before: Report, after: Report, changes: readonly Change[]): string {
   const lines = changes

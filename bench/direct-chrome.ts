@@ -9,6 +9,7 @@ import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { chromeFlags } from '../src/chrome/flags.js';
 import { ChromeProcess } from '../src/chrome/process.js';
 import { createProfile } from '../src/chrome/profile.js';
+import { endsWithUs } from './started.js';
 import { until } from './until.js';
 
 /** A Chrome with a debugging port and nothing in front of it, started with the flags that cdpmux uses. */
@@ -44,14 +45,16 @@ export async function startDirect(
     // beside the pipe, which says nothing here, but ends Chrome even if this process is killed
     extra: ['--remote-debugging-port=0', ...(startupPage ? ['about:blank'] : [])],
   });
-  const child = spawn(
-    executable.path,
-    flags.filter((flag) => !startupPage || flag !== '--no-startup-window'),
-    {
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, ...executable.env, TMPDIR: scratch },
-    },
+  const child = endsWithUs(
+    spawn(
+      executable.path,
+      flags.filter((flag) => !startupPage || flag !== '--no-startup-window'),
+      {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+        env: { ...process.env, ...executable.env, TMPDIR: scratch },
+      },
+    ),
   );
   try {
     await once(child, 'spawn');

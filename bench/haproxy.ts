@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { endsWithUs } from './started.js';
 import { until } from './until.js';
 
 /** An HAProxy that passes bytes on: what a proxy in between costs at the least. */
@@ -34,10 +35,12 @@ listen cdp
 `,
   );
   // -db: in the foreground
-  const child = spawn('haproxy', ['-f', config, '-db', '-q'], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const child = endsWithUs(
+    spawn('haproxy', ['-f', config, '-db', '-q'], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }),
+  );
   const gone = new Promise<void>((resolve) =>
     child.once('exit', () => resolve()).once('error', () => resolve()),
   );

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
 
+import { endsWithUs } from './started.js';
+
 /** A proxy as one writes it first, in a process of its own: every message is parsed, gets another id, and is written anew. */
 export interface RunningJsonProxy {
   readonly wsUrl: string;
@@ -13,7 +15,7 @@ export interface RunningJsonProxy {
 
 /** Starts one in front of a Chrome's WebSocket URL. */
 export async function startJsonProxy(chromeUrl: string): Promise<RunningJsonProxy> {
-  const child = fork(fileURLToPath(import.meta.url), [chromeUrl]);
+  const child = endsWithUs(fork(fileURLToPath(import.meta.url), [chromeUrl]));
   const exited = once(child, 'exit');
   const [port] = (await once(child, 'message')) as [number];
   const close = async (): Promise<void> => {

@@ -94,6 +94,10 @@ async function start(
     userDataDir,
     args: noSandbox ? ['--no-sandbox'] : [],
     env: { ...process.env, ...env },
+    // left to `Closers`: Puppeteer's own handler would end this process before those are done
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
   });
   try {
     const page = await browser.newPage();

@@ -5,11 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { LinkDirection, type LinkOptions } from './link-model.js';
 import type { RunningRelay } from './relay.js';
+import { endsWithUs } from './started.js';
 
 /** Starts a relay in a process of its own that is as slow as a link; what opens a connection is not delayed. */
 export async function startLink(chromeUrl: string, options: LinkOptions): Promise<RunningRelay> {
   const url = new URL(chromeUrl);
-  const child = fork(fileURLToPath(import.meta.url), [url.hostname, url.port, JSON.stringify(options)]);
+  const child = endsWithUs(
+    fork(fileURLToPath(import.meta.url), [url.hostname, url.port, JSON.stringify(options)]),
+  );
   const exited = once(child, 'exit');
   const [port] = (await once(child, 'message')) as [number];
   url.port = String(port);

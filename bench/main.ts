@@ -5,7 +5,7 @@ import { findChrome } from '../src/chrome/executable.js';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { ownVersion } from '../proxy/version.js';
 import { Closers } from './closers.js';
-import { compare, comparison } from './compare.js';
+import { judge } from './compare.js';
 import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
@@ -54,9 +54,9 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
   if (flags.readme) await writeReadme();
   if (flags.cpuProf !== undefined) console.log((await explainProfiles(flags.cpuProf)).join('\n'));
   if (!before) return;
-  const changes = compare(before, report);
-  console.log(comparison(before, report, changes));
-  if (changes.some(({ isLoss }) => isLoss)) process.exitCode = 1;
+  const { text, exitCode } = judge(before, report);
+  console.log(text);
+  process.exitCode = exitCode;
 }
 
 const explanation =

@@ -1,13 +1,13 @@
 import puppeteer from 'puppeteer-core';
 import type { Browser, Page } from 'puppeteer-core';
 
-import { needsNoSandbox } from '../src/chrome/container.js';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { startCdpmux } from './cdpmux.js';
 import type { Closers } from './closers.js';
 import { startDirect } from './direct-chrome.js';
 import { singleRatio } from './figures.js';
 import type { Figure } from './figures.js';
+import { launchOptions } from './launch-options.js';
 import { RawClient } from './raw-client.js';
 import { settledSize } from './resident.js';
 import { openSite } from './site.js';
@@ -158,13 +158,8 @@ async function ownFlags(executable: ChromeExecutable): Promise<OwnChrome> {
   }
 }
 
-async function puppeteersFlags({ path, kind, env }: ChromeExecutable): Promise<OwnChrome> {
-  const browser = await puppeteer.launch({
-    executablePath: path,
-    headless: kind === 'shell' ? 'shell' : true,
-    args: (await needsNoSandbox()) ? ['--no-sandbox'] : [],
-    env: { ...process.env, ...env },
-  });
+async function puppeteersFlags(executable: ChromeExecutable): Promise<OwnChrome> {
+  const browser = await puppeteer.launch(await launchOptions(executable));
   return { browser, pid: browser.process()?.pid ?? -1, close: () => browser.close() };
 }
 
@@ -172,4 +167,55 @@ async function firstPage(browser: Browser): Promise<Page> {
   const [page] = await browser.pages();
   if (!page) throw new Error('a browser started without a page');
   return page;
+}
+
+/** The same for several numbers of clients, rising, without visits: more clients come to those that are there. */
+export async function memorySweep(
+  { executable, closers }: Omit<MemoryOptions, 'clients'>,
+  counts: readonly number[],
+): Promise<Figure[]> {
+  const cdpmux = await startCdpmux(executable);
+  const closeCdpmux = closers.add(() => cdpmux.close());
+  const shared = await growing(counts, [cdpmux.pid], async () => {
+    const browser = await puppeteer.connect({ browserWSEndpoint: cdpmux.wsUrl });
+    return { browser, close: () => browser.disconnect() };
+  });
+  await closeCdpmux();
+  const pids: number[] = [];
+  const apart = await growing(counts, pids, async () => {
+    const chrome = await ownFlags(executable);
+    pids.push(chrome.pid);
+    return { browser: chrome.browser, close: closers.add(() => chrome.close()) };
+  });
+  return counts.map((count, nth) => ({
+    suite: 'memory',
+    name: `as clients come: ${count}, a page each; direct: a Chrome each, same flags`,
+    unit: 'MB',
+    direct: apart[nth]!,
+    cdpmux: shared[nth]!,
+    ratio: singleRatio(shared[nth]! / apart[nth]!),
+  }));
+}
+
+/** Sizes with so many clients, MB; all go afterwards. */
+async function growing(
+  counts: readonly number[],
+  pids: readonly number[],
+  come: () => Promise<Pick<OwnChrome, 'browser' | 'close'>>,
+): Promise<number[]> {
+  const clients: Pick<OwnChrome, 'browser' | 'close'>[] = [];
+  try {
+    const found: number[] = [];
+    for (const count of counts) {
+      while (clients.length < count) {
+        const client = await come();
+        clients.push(client);
+        await firstPage(client.browser);
+      }
+      found.push((await settledSize(pids)).mb);
+    }
+    return found;
+  } finally {
+    for (const { close } of clients.reverse()) await close();
+  }
 }

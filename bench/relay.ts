@@ -4,6 +4,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
+import { endsWithUs } from './started.js';
+
 /** A relay of bytes in a Node process of its own: what being written for Node costs at the least. */
 export interface RunningRelay {
   readonly wsUrl: string;
@@ -14,7 +16,7 @@ export interface RunningRelay {
 /** Starts one in front of a Chrome's WebSocket URL. */
 export async function startRelay(chromeUrl: string): Promise<RunningRelay> {
   const url = new URL(chromeUrl);
-  const child = fork(fileURLToPath(import.meta.url), [url.hostname, url.port]);
+  const child = endsWithUs(fork(fileURLToPath(import.meta.url), [url.hostname, url.port]));
   const exited = once(child, 'exit');
   const [port] = (await once(child, 'message')) as [number];
   url.port = String(port);

@@ -1,9 +1,12 @@
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { Cluster } from 'puppeteer-cluster';
 
-import { needsNoSandbox } from '../src/chrome/container.js';
+import { listProcesses } from '../src/chrome/proc.js';
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
+import { fullStock } from './full-stock.js';
+import { launchOptions } from './launch-options.js';
 import { RawClient } from './raw-client.js';
+import type { Tree } from './tree-cost.js';
 
 /** The title that every request must bring home. */
 export const TITLE = 'A small page';
@@ -11,8 +14,22 @@ export const TITLE = 'A small page';
 /** One way of serving a request: a page of one's own, a visit, its title. */
 export interface Way {
   readonly name: string;
+  /** The processes that serve it. */
+  readonly tree: Tree;
+  /** Waits until it is as it is where requests come now and then; nothing where it always is. */
+  rest?(): Promise<void>;
   request(): Promise<string>;
   close(): Promise<void>;
+}
+
+/** Something that runs, and where it is reached. */
+interface Running {
+  readonly wsUrl: string;
+  readonly pid: number;
+}
+
+interface Cdpmux extends Running {
+  readonly url?: string;
 }
 
 /** `puppeteer.launch` for each request. */
@@ -20,6 +37,8 @@ export async function launchEach(executable: ChromeExecutable, url: string): Pro
   const options = await launchOptions(executable);
   return {
     name: 'a Chrome launched for each',
+    // its own, by then ended; whoever measures it leaves out what else runs beneath this process
+    tree: { roots: [process.pid] },
     request: async () => {
       const browser = await puppeteer.launch(options);
       try {
@@ -33,9 +52,10 @@ export async function launchEach(executable: ChromeExecutable, url: string): Pro
 }
 
 /** A connection to one Chrome for each request, and a context of its own in it. */
-export function connectEach(wsUrl: string, url: string): Way {
+export function connectEach({ wsUrl, pid }: Running, url: string): Way {
   return {
     name: 'one Chrome, a connection for each',
+    tree: { roots: [pid] },
     request: async () => {
       const browser = await puppeteer.connect({ browserWSEndpoint: wsUrl });
       const context = await browser.createBrowserContext();
@@ -60,22 +80,27 @@ export async function cluster(executable: ChromeExecutable, url: string, paralle
     puppeteer,
     puppeteerOptions: await launchOptions(executable),
   };
+  const before = await childrenOf(process.pid);
   const made: Cluster<string, string> = await Cluster.launch(options);
+  const roots = (await childrenOf(process.pid)).filter((pid) => !before.includes(pid));
   await made.task(async ({ page }) => {
     await page.goto(url);
     return page.title();
   });
   return {
     name: 'puppeteer-cluster',
+    tree: { roots },
     request: () => made.execute(url),
     close: () => made.close(),
   };
 }
 
-/** A connection to cdpmux for each request. */
-export function pooled(wsUrl: string, url: string): Way {
+/** A connection to cdpmux for each request; `url` of a cdpmux is given where it keeps virtual browsers ready. */
+export function pooled({ wsUrl, pid, url: api }: Cdpmux, url: string): Way {
   return {
     name: 'cdpmux',
+    tree: { roots: [pid] },
+    ...(api !== undefined && { rest: () => fullStock(api) }),
     request: async () => {
       const browser = await puppeteer.connect({ browserWSEndpoint: `${wsUrl}?initialPage=false` });
       try {
@@ -89,7 +114,7 @@ export function pooled(wsUrl: string, url: string): Way {
 }
 
 /** The same in one `Mux.batch`. */
-export function batched(wsUrl: string, url: string): Way {
+export function batched({ wsUrl, pid, url: api }: Cdpmux, url: string): Way {
   const page = { $ref: '1#/sessionId' };
   const commands = [
     { method: 'Target.createTarget', params: { url: 'about:blank' } },
@@ -101,6 +126,8 @@ export function batched(wsUrl: string, url: string): Way {
   ];
   return {
     name: 'cdpmux, Mux.batch',
+    tree: { roots: [pid] },
+    ...(api !== undefined && { rest: () => fullStock(api) }),
     request: async () => {
       const client = await RawClient.connect(`${wsUrl}?initialPage=false`);
       try {
@@ -134,11 +161,6 @@ async function visit(browser: Browser, url: string): Promise<string> {
   return page.title();
 }
 
-async function launchOptions({ path, kind, env }: ChromeExecutable) {
-  return {
-    executablePath: path,
-    headless: kind === 'shell' ? ('shell' as const) : true,
-    args: (await needsNoSandbox()) ? ['--no-sandbox'] : [],
-    env: { ...process.env, ...env },
-  };
+async function childrenOf(parent: number): Promise<number[]> {
+  return (await listProcesses()).filter((one) => one.parent === parent).map(({ pid }) => pid);
 }

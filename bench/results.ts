@@ -38,9 +38,17 @@ export async function saveReport(report: Report & Record<string, unknown>): Prom
     await write(name, `${svg}\n`);
     charts.push(`![${suite}](${name})`);
   }
-  await write(`${report.kind}.json`, `${JSON.stringify(report, undefined, 1)}\n`);
+  await write(`${report.kind}.json`, `${JSON.stringify(withoutSeries(report), undefined, 1)}\n`);
   await write(`${report.kind}.md`, `${[markdown(report), ...charts].join('\n\n')}\n`);
   return written;
+}
+
+/** What is kept is read by people and by `--compare`, which need medians and quartiles: all rounds would be ten times as much. */
+function withoutSeries(report: Report): unknown {
+  const figures = report.figures.map((figure) => ({ ...figure, series: undefined }));
+  return JSON.parse(JSON.stringify({ ...report, figures }), (_key, value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value,
+  );
 }
 
 /** Writes what is kept into README's block: of each kind the figures that have something to reach, and a link to all. */

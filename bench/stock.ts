@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 
+import { fullStock } from './full-stock.js';
 import { median, quantile, ratios, singleRatio, type Figure } from './figures.js';
+import type { RunningCdpmux } from './cdpmux.js';
 import { settledSize } from './resident.js';
 import type { SuiteRun } from './suite.js';
-import { until } from './until.js';
 
 /** One cdpmux of the comparison, or the Chrome without one. */
 interface Side {
@@ -22,10 +23,10 @@ interface Times {
 
 type Come = (side: Side) => Promise<Times>;
 
-/** The longest that a stock may take to be full, ms. */
-const FULL_DEADLINE = 60_000;
 /** Clients that come at once. */
 const CROWD = 20;
+/** Clients who come while one is made, for each round: a p99 needs many. */
+const FILLING = 4;
 
 const libraries: Record<string, Come> = {
   Puppeteer: async ({ wsUrl, url }) => {
@@ -66,7 +67,7 @@ export async function stock(run: SuiteRun): Promise<Figure[]> {
     }
   }
   await Promise.all([direct.close(), warm.close(), cold.close()]);
-  figures.push(await whileFilling(run, rounds * 4));
+  figures.push(await whileFilling(run, rounds * FILLING));
   figures.push(await inMemory(run));
   return figures;
 }
@@ -75,7 +76,7 @@ export async function stock(run: SuiteRun): Promise<Figure[]> {
 async function compare(
   library: string,
   come: Come,
-  sides: Record<'direct' | 'warm' | 'cold', Side>,
+  sides: { readonly direct: Side; readonly warm: RunningCdpmux; readonly cold: Side },
   clients: number,
   rounds: number,
 ): Promise<Figure[]> {
@@ -84,7 +85,7 @@ async function compare(
   for (let round = 0; round <= Math.max(3, rounds); round++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(round + turn) % names.length]!;
-      await full(sides.warm);
+      await fullStock(sides.warm.url);
       const came = await Promise.all(Array.from({ length: clients }, () => come(sides[name])));
       // the first of each is not counted
       if (round > 0) {
@@ -115,26 +116,6 @@ async function compare(
   ];
 }
 
-/** Waits until a stock is there, and does not grow any more. */
-async function full({ url }: Side): Promise<void> {
-  let before = -1;
-  await until('a full stock', FULL_DEADLINE, async () => {
-    const now = await stockOf(url ?? '');
-    const isFull = now > 0 && now === before;
-    before = now;
-    // longer than cdpmux waits after a client before it makes one more
-    if (!isFull) await delay(700);
-    return isFull ? true : undefined;
-  });
-}
-
-async function stockOf(url: string): Promise<number> {
-  const { browsers } = (await (await fetch(`${url}/api/v1/browsers`)).json()) as {
-    browsers: { stock: number }[];
-  };
-  return browsers.reduce((sum, { stock: size }) => sum + size, 0);
-}
-
 /**
  * A client that comes at some moment after another one has taken what was ready, while the next is made; and one who
  * comes as long after another one where nothing is kept ready. In the column "direct": without.
@@ -150,7 +131,7 @@ async function whileFilling(run: SuiteRun, rounds: number): Promise<Figure> {
     for (const name of round % 2 === 0
       ? (['filling', 'without'] as const)
       : (['without', 'filling'] as const)) {
-      await full(filling);
+      await fullStock(filling.url);
       const side = name === 'filling' ? filling : without;
       const first = await puppeteer.connect({ browserWSEndpoint: side.wsUrl });
       await delay(after);
@@ -176,7 +157,7 @@ async function whileFilling(run: SuiteRun, rounds: number): Promise<Figure> {
 async function inMemory(run: SuiteRun): Promise<Figure> {
   const size = async (settings: readonly string[]): Promise<number> => {
     const cdpmux = await run.cdpmux(settings);
-    if (!settings.includes('stock.enabled=false')) await full(cdpmux);
+    if (!settings.includes('stock.enabled=false')) await fullStock(cdpmux.url);
     const { mb } = await settledSize([cdpmux.pid]);
     await cdpmux.close();
     return mb;

@@ -4,6 +4,7 @@ import { durations, median, percentile, ratios, record, singleRatio } from './fi
 import type { Figure, Series, Target } from './figures.js';
 import { cpuSeconds, peakMemory } from './process-cost.js';
 import { RawClient } from './raw-client.js';
+import { atRateFigures, noneAtRate, takeAtRate, WholeCost, wholeFigures, type AtRate } from './wire-load.js';
 
 /** A page and the socket over which it is reached. */
 interface Side {
@@ -18,6 +19,9 @@ interface Side {
   readonly pid: number | undefined;
   /** What it did and used while 64 were on their way. */
   readonly work: { commands: number; cpu: number };
+  readonly atRate: AtRate;
+  /** Of Chrome and what is in front; undefined where nobody asked. */
+  whole: WholeCost | undefined;
 }
 
 const DEPTH = 64;
@@ -44,7 +48,8 @@ export interface WireOptions {
   readonly cdpmuxUrl: string;
   /** What else stands in front of the direct Chrome, by name, as controls: they pass bytes on and know no CDP. */
   readonly controls?: readonly Control[];
-  /** cdpmux's process, where its costs are to be measured. */
+  /** The direct Chrome's process and cdpmux's, where their costs are to be measured. */
+  readonly directPid?: number;
   readonly cdpmuxPid?: number;
   readonly seconds: number;
 }
@@ -59,7 +64,9 @@ export async function wire(options: WireOptions): Promise<Figure[]> {
     const [direct, cdpmux, ...others] = sides;
     if (!direct || !cdpmux) throw new Error('two sides are needed');
     for (const side of sides) await warmUp(side);
+    await lookAtWhole(options, direct, cdpmux, others);
     const end = performance.now() + options.seconds * 1000;
+    let round = 0;
     do {
       // whoever comes first meets what the round before left behind
       sides.reverse();
@@ -67,11 +74,15 @@ export async function wire(options: WireOptions): Promise<Figure[]> {
         for (const side of sides) await latency(side);
         for (const side of sides) await throughput(side);
       }
+      round++;
+      for (const side of sides) await takeAtRate(side, side.atRate, round);
       for (const side of sides) await large(side);
     } while (performance.now() < end);
     return [
-      ...compare(direct, cdpmux),
-      ...others.flatMap((other, index) => compare(direct, other, controls[index]?.name)),
+      ...(await compare(direct, cdpmux)),
+      ...(
+        await Promise.all(others.map((other, index) => compare(direct, other, controls[index]?.name)))
+      ).flat(),
       ...(await Promise.all(others.map((other, index) => beside(cdpmux, other, controls[index]!)))).flat(),
     ];
   } finally {
@@ -98,7 +109,22 @@ async function open(url: string, pid?: number): Promise<Side> {
     large: [],
     pid,
     work: { commands: 0, cpu: 0 },
+    atRate: noneAtRate(),
+    whole: undefined,
   };
+}
+
+/** From now on what each side takes is counted; by now all its processes are there. */
+async function lookAtWhole(
+  { directPid, cdpmuxPid }: WireOptions,
+  direct: Side,
+  cdpmux: Side,
+  others: readonly Side[],
+): Promise<void> {
+  if (directPid === undefined || cdpmuxPid === undefined) return;
+  direct.whole = await WholeCost.of([directPid]);
+  cdpmux.whole = await WholeCost.of([cdpmuxPid]);
+  for (const side of others) side.whole = await WholeCost.of([directPid, side.pid ?? directPid]);
 }
 
 async function warmUp(side: Side): Promise<void> {
@@ -126,13 +152,14 @@ async function latency(side: Side): Promise<void> {
 }
 
 async function throughput(side: Side): Promise<void> {
-  const { pid, work } = side;
+  const { pid, work: own } = side;
   const before = pid === undefined ? 0 : await cpuSeconds(pid);
-  const { commands, perSecond } = await pump(side, SLICE);
+  const work = (): ReturnType<typeof pump> => pump(side, SLICE);
+  const { commands, perSecond } = await (side.whole ? side.whole.during(work) : work());
   side.throughput.push(perSecond);
   if (pid === undefined) return;
-  work.cpu += (await cpuSeconds(pid)) - before;
-  work.commands += commands;
+  own.cpu += (await cpuSeconds(pid)) - before;
+  own.commands += commands;
 }
 
 /** Keeps 64 commands on their way for that long; gives the commands per second until the last reply. */
@@ -162,7 +189,8 @@ async function large(side: Side): Promise<void> {
   side.large.push(LARGE_BYTES / 1e3 / (performance.now() - start));
 }
 
-function compare(direct: Side, other: Side, control?: string): Figure[] {
+async function compare(direct: Side, other: Side, control?: string): Promise<Figure[]> {
+  const note = control === undefined ? '' : ` (${control} for cdpmux)`;
   const figure = (
     name: string,
     unit: string,
@@ -171,7 +199,7 @@ function compare(direct: Side, other: Side, control?: string): Figure[] {
     target?: Omit<Target, 'of'>,
   ): Figure => ({
     suite: 'wire',
-    name: control === undefined ? name : `${name} (${control} for cdpmux)`,
+    name: `${name}${note}`,
     unit,
     direct: values[0],
     cdpmux: values[1],
@@ -198,6 +226,8 @@ function compare(direct: Side, other: Side, control?: string): Figure[] {
     latencies(99),
     speeds('throughput, 64 at a time', 'commands/s', 'throughput', 0.95),
     speeds('result of 10 MB', 'MB/s', 'large', 1),
+    ...atRateFigures(direct.atRate, other.atRate, note),
+    ...(direct.whole && other.whole ? await wholeFigures(direct.whole, other.whole, note) : []),
   ];
 }
 

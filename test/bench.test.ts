@@ -37,6 +37,9 @@ describe('the benchmark', () => {
       'p99, one at a time',
       'throughput, 64 at a time',
       'result of 10 MB',
+      'p50, 1000 a second as they come',
+      'p99, 1000 a second as they come',
+      'p99.9, 1000 a second as they come',
     ]);
     for (const { direct, cdpmux, ratio } of figures) {
       for (const value of [direct, cdpmux, ratio.low, ratio.median, ratio.high, ratio.rounds]) {

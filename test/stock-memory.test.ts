@@ -19,7 +19,7 @@ it('takes what is kept ready for as large as the processes of its pages are', as
     const memory = new StockMemory(host.upstream, true);
     const assumed = memory.mb;
     const measure = memory.begin();
-    const ready = new ReadyContext(host, {}, () => undefined);
+    const ready = new ReadyContext(host, { way: {}, withSpare: true }, () => undefined);
     expect(await ready.complete).toBe(true);
     await measure();
     expect(memory.mb).not.toBe(assumed);

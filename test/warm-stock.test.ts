@@ -130,6 +130,20 @@ describe('what is kept ready', () => {
     const pages = [await client.newPage(), await client.newPage()];
     expect(await counted('pages_total')).toBe(before + 2);
     for (const page of pages) expect(await evaluate(client, page, '1 + 1')).toBe(2);
+    await connect();
+  });
+
+  it('has one page only after a client that wanted none, and two again after one that did', async () => {
+    await (await connect('?initialPage=false')).close();
+    await untilStocked();
+    await eventually(async () => (await pagesInChrome()).length === 1, { what: 'one page' });
+    const [ready] = await pagesInChrome();
+    expect(cdpmux.mux.browsers()[0]).toMatchObject({ stock: 1, stockWanted: 1 });
+    const client = await connect();
+    expect(await targetsOf(client)).toContain(ready?.targetId);
+    await client.close();
+    await untilStocked();
+    await eventually(async () => (await pagesInChrome()).length === 2, { what: 'two pages' });
   });
 
   it('is not for who wants a page that is not as always', async () => {

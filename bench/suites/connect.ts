@@ -1,31 +1,29 @@
+import { fullStock } from '../full-stock.js';
 import { median, quantile, ratios } from '../figures.js';
 import { alone } from '../pool/figure.js';
 import { RawClient } from '../raw-client.js';
 import type { Suite } from '../suite.js';
 
-/** More than is awaited of any one, but less than shows what a busy machine does. */
-const WARM_UP = 20;
+/** Until what is done for each client has been done so often that it is compiled. */
+const WARM_UP = 30;
 
 /** From the opening of a WebSocket to its first answer. */
 export const connectSuite: Suite = {
   name: 'connect',
-  measures: 'opening a WebSocket until its first answer (ten times --rounds)',
+  measures: 'opening a WebSocket until its first answer, with what is kept ready (twice --rounds)',
   async run(run) {
-    const [direct, cdpmux] = [await run.direct(), await run.cdpmux()];
+    const [direct, cdpmux] = [await run.direct(), await run.cdpmux(['stock.enabled=true'])];
     const sides = [
       { url: direct.wsUrl, times: [] as number[] },
-      { url: `${cdpmux.wsUrl}?initialPage=false`, times: [] as number[] },
+      { url: cdpmux.wsUrl, times: [] as number[] },
     ];
-    const rounds = 10 * run.number('rounds');
-    for (let round = -WARM_UP; round < rounds; round++) {
+    for (let i = 0; i < WARM_UP; i++) for (const { url } of sides) await firstAnswer(url);
+    const rounds = 2 * run.number('rounds');
+    for (let round = 0; round < rounds; round++) {
       // whoever comes first meets what the round before left behind
       for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-        const start = performance.now();
-        const client = await RawClient.connect(side.url);
-        await client.request('Browser.getVersion');
-        if (round >= 0) side.times.push(performance.now() - start);
-        client.close();
-        await client.ended;
+        await fullStock(cdpmux.url);
+        side.times.push(await firstAnswer(side.url));
       }
     }
     const [before = [], after = []] = sides.map(({ times }) => times);
@@ -46,3 +44,14 @@ export const connectSuite: Suite = {
     ];
   },
 };
+
+/** Milliseconds from the first packet of a connection to the answer of its first command. */
+async function firstAnswer(url: string): Promise<number> {
+  const start = performance.now();
+  const client = await RawClient.connect(url);
+  await client.request('Browser.getVersion');
+  const took = performance.now() - start;
+  client.close();
+  await client.ended;
+  return took;
+}

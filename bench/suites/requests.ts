@@ -2,6 +2,7 @@ import { median, quantile, ratios, singleRatio, type Figure } from '../figures.j
 import { batched, cluster, connectEach, hasBatch, launchEach, pooled, TITLE, type Way } from '../requests.js';
 import { openSite } from '../site.js';
 import type { Suite } from '../suite.js';
+import { watchTree, type Tree, type TreeCost } from '../tree-cost.js';
 
 /** Requests at a time where throughput is measured. */
 const PARALLEL = 20;
@@ -16,19 +17,22 @@ export const requestsSuite: Suite = {
   async run(run) {
     const site = await openSite();
     run.closers.add(() => site.close());
-    const [direct, cdpmux] = [await run.direct(), await run.cdpmux()];
+    const [direct, cdpmux] = [await run.direct(), await run.cdpmux(['stock.enabled=true'])];
     const { executable } = run;
     const launched = await launchEach(executable, site.url);
-    const ours = pooled(cdpmux.wsUrl, site.url);
+    const ours = pooled(cdpmux, site.url);
     const others = [
-      connectEach(direct.wsUrl, site.url),
+      connectEach(direct, site.url),
       await cluster(executable, site.url, PARALLEL),
-      ...((await hasBatch(cdpmux.url)) ? [batched(cdpmux.wsUrl, site.url)] : []),
+      ...((await hasBatch(cdpmux.url)) ? [batched(cdpmux, site.url)] : []),
     ];
     const ways = [launched, ours, ...others];
     for (const way of ways) run.closers.add(() => way.close());
     const times = await latencies(ways, run.number('rounds'));
-    const rates = await throughputs(ways, Math.min(THROUGHPUT_ROUNDS, run.number('rounds')));
+    // what else runs beneath this process is not launched for a request
+    const rest = ways.flatMap(({ tree }) => tree.roots).filter((pid) => pid !== process.pid);
+    const treeOf = (way: Way): Tree => (way === launched ? { ...way.tree, without: rest } : way.tree);
+    const loads = await underLoad(ways, treeOf, Math.min(THROUGHPUT_ROUNDS, run.number('rounds')));
     const most = executable.kind === 'shell' ? 0.2 : 0.25;
     return ways
       .filter((way) => way !== launched)
@@ -36,7 +40,7 @@ export const requestsSuite: Suite = {
         const isOurs = way.name.startsWith('cdpmux');
         return [
           ...latencyFigures(way.name, times.get(launched)!, times.get(way)!, isOurs ? most : undefined),
-          throughputFigure(way.name, rates.get(launched)!, rates.get(way)!, isOurs),
+          ...loadFigures(way.name, loads.get(launched)!, loads.get(way)!, isOurs),
         ];
       });
   },
@@ -48,6 +52,7 @@ async function latencies(ways: readonly Way[], rounds: number): Promise<Map<Way,
   for (let round = -2; round < rounds; round++) {
     // whoever comes first meets what the round before left behind
     for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+      await way.rest?.();
       const start = performance.now();
       await serve(way);
       if (round >= 0) times.get(way)!.push(performance.now() - start);
@@ -56,16 +61,36 @@ async function latencies(ways: readonly Way[], rounds: number): Promise<Map<Way,
   return times;
 }
 
-async function throughputs(ways: readonly Way[], rounds: number): Promise<Map<Way, number[]>> {
+/** What a way did with many requests at a time. */
+interface Load extends TreeCost {
+  /** Requests per second. */
+  readonly rates: readonly number[];
+}
+
+async function underLoad(
+  ways: readonly Way[],
+  treeOf: (way: Way) => Tree,
+  rounds: number,
+): Promise<Map<Way, Load>> {
   const rates = new Map(ways.map((way) => [way, [] as number[]]));
+  const crowd = (way: Way): Promise<unknown> =>
+    Promise.all(Array.from({ length: PARALLEL }, () => serve(way)));
   for (let round = 0; round < rounds; round++) {
     for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+      await way.rest?.();
       const start = performance.now();
-      await Promise.all(Array.from({ length: PARALLEL }, () => serve(way)));
+      await crowd(way);
       rates.get(way)!.push((PARALLEL * 1_000) / (performance.now() - start));
     }
   }
-  return rates;
+  const loads = new Map<Way, Load>();
+  for (const way of ways) {
+    await way.rest?.();
+    // by itself, since looking takes time; what is made ready for the next ones is done for these
+    const work = crowd(way).then(() => way.rest?.());
+    loads.set(way, { rates: rates.get(way)!, ...(await watchTree(treeOf(way), work)) });
+  }
+  return loads;
 }
 
 async function serve(way: Way): Promise<void> {
@@ -93,15 +118,23 @@ function latencyFigures(name: string, before: number[], after: number[], most?: 
   ];
 }
 
-function throughputFigure(name: string, before: number[], after: number[], isOurs: boolean): Figure {
-  return {
+function loadFigures(name: string, before: Load, after: Load, isOurs: boolean): Figure[] {
+  const figure = (what: string, unit: string, one: readonly number[], other: readonly number[]): Figure => ({
     suite: 'requests',
-    name: `${name}: ${PARALLEL} at a time; direct: a Chrome launched for each`,
-    unit: 'requests/s',
-    direct: median(before),
-    cdpmux: median(after),
-    ratio: ratios(after, before),
-    ...(isOurs && { target: { of: 'ratio', relation: '>=', value: 3 } }),
-    series: { direct: before, cdpmux: after },
-  };
+    name: `${name}: ${PARALLEL} at a time${what}; direct: a Chrome launched for each`,
+    unit,
+    direct: median(one),
+    cdpmux: median(other),
+    ratio: ratios(other, one),
+    series: { direct: one, cdpmux: other },
+  });
+  const thousand = ({ cpu }: Load): number[] => [(cpu / PARALLEL) * 1_000];
+  return [
+    {
+      ...figure('', 'requests/s', before.rates, after.rates),
+      ...(isOurs && { target: { of: 'ratio', relation: '>=', value: 3 } }),
+    },
+    figure(', CPU time for 1000', 's', thousand(before), thousand(after)),
+    figure(', most memory', 'MB', [before.peak], [after.peak]),
+  ];
 }

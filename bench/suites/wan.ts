@@ -32,14 +32,17 @@ async function over(run: SuiteRun, roundTrip: number, site: string): Promise<Fig
   const toCdpmux = await startLink(near.wsUrl, link);
   run.closers.add(() => toCdpmux.close());
   const far = await run.cdpmux([`browsers.upstreams=${toChrome.wsUrl}`, 'browsers.min=0', 'browsers.max=0']);
-  const plain = connectEach(toChrome.wsUrl, site);
+  const plain = connectEach({ ...direct, wsUrl: toChrome.wsUrl }, site);
   const ways = [
-    { where: 'client to cdpmux', way: pooled(toCdpmux.wsUrl, site) },
-    { where: 'cdpmux to Chrome', way: pooled(far.wsUrl, site) },
+    { where: 'client to cdpmux', way: pooled({ wsUrl: toCdpmux.wsUrl, pid: near.pid }, site) },
+    { where: 'cdpmux to Chrome', way: pooled({ wsUrl: far.wsUrl, pid: far.pid }, site) },
     ...((await hasBatch(near.url))
       ? [
-          { where: 'client to cdpmux, Mux.batch', way: batched(toCdpmux.wsUrl, site) },
-          { where: 'cdpmux to Chrome, Mux.batch', way: batched(far.wsUrl, site) },
+          {
+            where: 'client to cdpmux, Mux.batch',
+            way: batched({ wsUrl: toCdpmux.wsUrl, pid: near.pid }, site),
+          },
+          { where: 'cdpmux to Chrome, Mux.batch', way: batched({ wsUrl: far.wsUrl, pid: far.pid }, site) },
         ]
       : []),
   ];

@@ -13,7 +13,7 @@ import { wire, type Control } from '../wire.js';
 export const wireSuite: Suite = {
   name: 'wire',
   measures:
-    'single commands: latency, throughput, large results, CPU time; beside a direct Chrome, a JSON.parse proxy, and HAProxy where it is installed',
+    'single commands: latency alone and at a fixed rate, throughput, large results, CPU time, memory; beside a direct Chrome, a JSON.parse proxy, and HAProxy where it is installed',
   flags: {
     haproxy: { default: false, help: 'wire: fail where HAProxy is not installed' },
     against: {
@@ -44,6 +44,7 @@ export const wireSuite: Suite = {
     }
     return wire({
       directUrl: direct.wsUrl,
+      directPid: direct.pid,
       cdpmuxUrl: cdpmux.wsUrl,
       cdpmuxPid: cdpmux.pid,
       controls,

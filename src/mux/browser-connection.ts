@@ -105,6 +105,11 @@ export class BrowserConnection {
     return this.#stock.size;
   }
 
+  /** How many should be. */
+  get stockWanted(): number {
+    return this.#stock.wanted;
+  }
+
   get load(): ConnectionLoad {
     return {
       virtualBrowsers: this.host.virtuals.size + this.#opening,

@@ -204,6 +204,7 @@ function reportOf(pool: BrowserPool, slot: Slot<ServedBrowser>, memoryOf: Pools[
     targets: served?.hosts.reduce((sum, { targetCount }) => sum + targetCount, 0) ?? 0,
     connections: served?.connections().length ?? 0,
     stock: served?.stocked ?? 0,
+    stockWanted: served?.stockWanted ?? 0,
     health: served?.health ?? 'closed',
     ...(slot.isBarred && { barred: [...slot.bars.values()].join('; ') }),
     crashes: served?.crashes ?? 0,

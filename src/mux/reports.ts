@@ -51,6 +51,8 @@ export interface BrowserReport {
   readonly connections: number;
   /** Virtual browsers kept ready for those who come next; they count nowhere else. */
   readonly stock: number;
+  /** How many of them there should be now. */
+  readonly stockWanted: number;
   /** The circuit breaker of its health checks: given nobody unless it is closed. */
   readonly health: Circuit;
   /** Why it is given nobody, for its health or for what else was found. */

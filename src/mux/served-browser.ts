@@ -96,6 +96,11 @@ export class ServedBrowser {
     return this.#set.connections.reduce((sum, { stocked }) => sum + stocked, 0);
   }
 
+  /** How many should be. */
+  get stockWanted(): number {
+    return this.#set.connections.reduce((sum, { stockWanted }) => sum + stockWanted, 0);
+  }
+
   /** Commands that Chrome has not answered yet. */
   get pendingCount(): number {
     return this.#set.connections.reduce((sum, { connection }) => sum + connection.pendingCount, 0);

@@ -16,6 +16,8 @@ export class Shelf {
   readonly way: Way;
   /** The oldest first; complete ones and, last, the one that is being made. Taken off when they are taken or lost. */
   readonly ready = new Set<ReadyContext>();
+  /** Whether the next one gets a spare page: as the last client wanted it. */
+  withSpare = true;
   #arrivals: Arrivals = { perSecond: 0, at: performance.now() };
   #seen = 0;
 
@@ -23,8 +25,9 @@ export class Shelf {
     this.way = way;
   }
 
-  /** Takes note of a client. */
-  arrived(): void {
+  /** Takes note of a client, and whether it wants a first page: who does not is given that one when it asks for a page, and a second would be a process for nothing. */
+  arrived(wantsPage: boolean): void {
+    this.withSpare = wantsPage;
     this.#seen++;
     this.#arrivals = withArrival(this.#arrivals, performance.now());
   }

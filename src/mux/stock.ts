@@ -72,6 +72,12 @@ export class Stock {
     return size;
   }
 
+  /** How many there should be now. */
+  get wanted(): number {
+    if (this.#state === 'closed' || this.#options.host.exclusive || !this.#options.serves()) return 0;
+    return this.#counts(this.#inOrder()).reduce((sum, count) => sum + count, 0);
+  }
+
   /** Opens a virtual browser, out of the stock where it can be had there. */
   async open<T>(options: VirtualBrowserOptions, open: (ready?: ReadyContext) => Promise<T>): Promise<T> {
     this.#opening++;
@@ -103,7 +109,7 @@ export class Stock {
     const { settings, host } = this.#options;
     if (host.exclusive || this.#state === 'closed' || !settings().enabled) return undefined;
     const shelf = this.#shelf(wayOf(options));
-    shelf.arrived();
+    shelf.arrived(options.initialPage);
     return shelf;
   }
 
@@ -156,14 +162,12 @@ export class Stock {
   /** Gives back what is not wanted, and gives the first shelf on which one is missing. */
   #trim(now: number): Shelf | undefined {
     const { settings, serves } = this.#options;
-    const inForce = settings();
-    const itemMb = this.#memory.mb;
+    const { maxAge } = settings();
     const shelves = this.#inOrder();
-    const wishes = shelves.map((shelf) => shelf.wanted(inForce, { makingMs: this.#makingMs, itemMb }));
-    const counts = shares(atMost(inForce, itemMb), wishes);
+    const counts = this.#counts(shelves);
     let short: Shelf | undefined;
     const isGood = (ready: ReadyContext): boolean =>
-      serves() && !(ready.isComplete && now - ready.madeAt > inForce.maxAge);
+      serves() && !(ready.isComplete && now - ready.madeAt > maxAge);
     shelves.forEach((shelf, index) => {
       const count = counts[index] ?? 0;
       shelf.trim(count, isGood);
@@ -172,6 +176,14 @@ export class Stock {
       if (isShort && (!short || shelf.ready.size < short.ready.size)) short = shelf;
     });
     return short;
+  }
+
+  /** How many there should be on each of these shelves. */
+  #counts(shelves: readonly Shelf[]): number[] {
+    const settings = this.#options.settings();
+    const itemMb = this.#memory.mb;
+    const wishes = shelves.map((shelf) => shelf.wanted(settings, { makingMs: this.#makingMs, itemMb }));
+    return shares(atMost(settings, itemMb), wishes);
   }
 
   /** Those for who brings no proxy first; always the same order, or what was made for one would be given back for another. */
@@ -189,7 +201,7 @@ export class Stock {
     if (!way) return;
     let isLost = false;
     const measure = this.#memory.begin();
-    const ready = new ReadyContext(this.#options.host, way, (lost) => {
+    const ready = new ReadyContext(this.#options.host, { way, withSpare: shelf.withSpare }, (lost) => {
       isLost = true;
       shelf.ready.delete(lost);
     });

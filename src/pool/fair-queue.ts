@@ -161,10 +161,13 @@ export class FairQueue<W extends Waiter> {
 
   enqueue(run: RunFunction, { id = '', waiter }: Partial<WaiterOptions<W>> = {}): void {
     if (!waiter) throw new TypeError('FairQueue takes only who has a waiter.');
-    let tier = this.#tiers.get(waiter.priority);
-    if (!tier) this.#tiers.set(waiter.priority, (tier = new Tier(waiter.priority)));
-    tier.add({ id, run, waiter });
+    this.#tierOf(waiter).add({ id, run, waiter });
     this.#length++;
+  }
+
+  /** One is served who need not wait: it was its turn all the same. */
+  passed(waiter: W): void {
+    this.#tierOf(waiter).served(waiter);
   }
 
   dequeue(): RunFunction | undefined {
@@ -214,6 +217,12 @@ export class FairQueue<W extends Waiter> {
   get oldest(): number | undefined {
     const all = [...this.#tiers.values()].map((tier) => tier.oldest(everyKind)?.since ?? Infinity);
     return this.#length === 0 ? undefined : Math.min(...all);
+  }
+
+  #tierOf({ priority }: W): Tier<W> {
+    let tier = this.#tiers.get(priority);
+    if (!tier) this.#tiers.set(priority, (tier = new Tier(priority)));
+    return tier;
   }
 
   #serve(kinds: readonly Kind[]): Entry<W> | undefined {

@@ -166,7 +166,7 @@ export class Pool<R, W = never> {
     // Who does not want to wait is given the launch that it needs.
     const until = since + (timeout === 0 ? this.#options.timeout : timeout);
     for (let left = timeout; ; left = Math.max(0, until - performance.now())) {
-      const slot = await this.#wait(wish, left, { since, nth });
+      const slot = this.#atOnce(wish, { since, nth }) ?? (await this.#wait(wish, left, { since, nth }));
       const lease = await this.#lease(slot, wish, { since, until });
       if (lease) return lease;
     }
@@ -239,10 +239,17 @@ export class Pool<R, W = never> {
     await this.#fleet.close(deadline);
   }
 
+  /** What it wants, where nobody waits and it is there: most never see the line, whose timers and promises would be the most that they wait for. */
+  #atOnce(wish: Wish<W>, came: Pick<Waiter, 'since' | 'nth'>): Slot<R> | undefined {
+    if (this.waiting > 0 || wish.signal.aborted || this.mustWait(wish)) return undefined;
+    this.#line.passed(waiterOf(wish, came));
+    return this.#take(wish);
+  }
+
   /** Waits until it is its turn and there is what it wants, which is taken at that moment. */
   #wait(wish: Wish<W>, timeout: number, came: Pick<Waiter, 'since' | 'nth'>): Promise<Slot<R>> {
     return new Promise((resolve, reject) => {
-      const { signal, priority, owner, weight } = wish;
+      const { signal } = wish;
       const waited = new AbortController();
       const timer = setTimeout(() => waited.abort(this.#timedOut(timeout)), timeout);
       const abort = (): void => waited.abort(wentAway());
@@ -262,7 +269,7 @@ export class Pool<R, W = never> {
       this.#queue
         .add(serve, {
           signal: waited.signal,
-          waiter: { wish, kind: kindOf(wish), priority, owner, weight, ...came },
+          waiter: waiterOf(wish, came),
         })
         .catch((error: unknown) => {
           arrived();
@@ -283,7 +290,9 @@ export class Pool<R, W = never> {
     const how = { waited: now - since, launched: slot.uses === 1 && slot.state.kind === 'launching' };
     const late = { ms: until - now, error: () => this.#timedOut(Math.round(until - since)) };
     try {
-      const resource = await untilAborted(ready(slot), wish.signal, late);
+      const { state } = slot;
+      const isThere = state.kind === 'ready' && !wish.signal.aborted;
+      const resource = isThere ? state.resource : await untilAborted(ready(slot), wish.signal, late);
       if (this.#state === 'closing') throw closing();
       return this.#leaseOf(slot, resource, how);
     } catch (error) {
@@ -377,6 +386,11 @@ export class Pool<R, W = never> {
   #refusal(code: 'QUEUE_FULL' | 'QUEUE_TIMEOUT', message: string): CdpmuxError {
     return new CdpmuxError(code, message, { details: { retryAfter: String(this.retryAfter) } });
   }
+}
+
+function waiterOf<W>(wish: Wish<W>, came: Pick<Waiter, 'since' | 'nth'>): Waiting<W> {
+  const { priority, owner, weight } = wish;
+  return { wish, kind: kindOf(wish), priority, owner, weight, ...came };
 }
 
 function kindOf<W>({ whole }: PlaceWish<W>): Kind {

@@ -38,7 +38,7 @@ export interface Taken {
   readonly gate: ReadyGate | undefined;
 }
 
-/** `making`: not good for anything yet; `open`: may be taken; `complete`: with its spare page. */
+/** `making`: not good for anything yet; `open`: may be taken; `complete`: with its spare page, if it has one. */
 type State = 'making' | 'open' | 'complete' | 'taken' | 'lost';
 
 /**
@@ -69,8 +69,12 @@ export class ReadyContext implements Maker {
   #inMaking: UnseenTarget[] | undefined;
   readonly #others: UnseenTarget[] = [];
 
-  /** Begins to make one; `onLost` is called once where it can't be used any more and was not taken. */
-  constructor(host: VirtualHost, way: ReadyWay, onLost: (ready: ReadyContext) => void) {
+  /** Begins to make one, with a spare page where one may be asked for; `onLost` is called once where it can't be used any more and was not taken. */
+  constructor(
+    host: VirtualHost,
+    { way, withSpare }: { readonly way: ReadyWay; readonly withSpare: boolean },
+    onLost: (ready: ReadyContext) => void,
+  ) {
     this.#host = host;
     this.#way = way;
     this.#upstream = host.upstream;
@@ -79,7 +83,7 @@ export class ReadyContext implements Maker {
     this.#opened = this.#open();
     const late = setTimeout(() => this.discard(), MAKING_DEADLINE).unref();
     this.complete = this.#opened
-      .then(() => this.#addSpare())
+      .then(() => this.#finish(withSpare))
       .catch(() => this.discard())
       .then(() => {
         clearTimeout(late);
@@ -166,10 +170,10 @@ export class ReadyContext implements Maker {
     this.#state = 'open';
   }
 
-  async #addSpare(): Promise<void> {
+  async #finish(withSpare: boolean): Promise<void> {
     await this.#untilItAnswers(this.#page);
     // Whoever has taken it would pay for a page that may not be asked for.
-    if (!this.#is('open')) return;
+    if (!withSpare || !this.#is('open')) return;
     const making = this.#makePage();
     // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
     const { targetId = '' } = this.#page ?? {};

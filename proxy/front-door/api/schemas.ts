@@ -69,6 +69,7 @@ export const browser = z.object({
   targets: count('Targets of virtual browsers in it.'),
   connections: count('Connections to it.'),
   stock: count('Virtual browsers kept ready in it for those who come next; they count nowhere else.'),
+  stockWanted: count('How many of them there should be now.'),
   health: health.describe('The circuit breaker of its health checks: given nobody unless it is closed.'),
   barred: z
     .string()
