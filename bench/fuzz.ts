@@ -9,7 +9,8 @@ const USAGE = `npm run fuzz -- [flags]
   --seconds <n>             for so long (60)
   --frames <n>              at most so many frames (1000000)
   --seed <n>                these frames (a random number, printed)
-  --batch <n>               only this batch of a seed, as a problem names it
+  --batch <n>[-<m>]         only this batch of a seed, as a problem names it, or these
+  --clients <n>             so many that send at a time, each in its own virtual browser (16)
   --kind auto|shell|chrome  on which Chrome (auto: the headless shell where there is one)
   --chrome <path>           that very Chrome
 `;
@@ -20,20 +21,24 @@ const { values } = parseArgs({
     frames: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     batch: { type: 'string' },
+    clients: { type: 'string', default: '16' },
     kind: { type: 'string', default: 'auto' },
     chrome: { type: 'string' },
   },
 });
 const kind = (['auto', 'shell', 'chrome'] as const).find((one) => one === values.kind);
-const [seconds, frames, seed, batch] = [values.seconds, values.frames, values.seed, values.batch ?? '0'].map(
+const [seconds, frames, seed, clients] = [values.seconds, values.frames, values.seed, values.clients].map(
   Number,
 );
+const [first = NaN, last = first] = (values.batch ?? '0').split('-').map(Number);
 if (
   kind === undefined ||
   !(seconds! > 0) ||
   !(frames! > 0) ||
+  !(clients! > 0) ||
   !Number.isInteger(seed) ||
-  !Number.isInteger(batch)
+  !Number.isInteger(first) ||
+  !Number.isInteger(last)
 ) {
   console.error(USAGE);
   process.exit(2);
@@ -48,7 +53,8 @@ process.exitCode = await Closers.with(async (closers) => {
     seed: seed!,
     frames: frames!,
     duration: seconds! * 1000,
-    ...(values.batch !== undefined && { batch: batch! }),
+    clients: clients!,
+    ...(values.batch !== undefined && { batches: [first, last] as const }),
     heapBound: 20,
     closers,
     onProgress: (now) => {
@@ -71,11 +77,12 @@ function progress({
   answers,
   seconds,
   connections,
+  renewals,
   bystander,
   heapMb,
   problems,
 }: FuzzReport): string {
-  return `${frames} frames, ${answers} answers, ${(frames / seconds).toFixed(0)} frames/s, ${connections} connections, ${bystander} right answers beside, heap ${heapMb < 0 ? '' : '+'}${heapMb.toFixed(1)} MB, ${problems.length} problems`;
+  return `${frames} frames, ${answers} answers, ${(frames / seconds).toFixed(0)} frames/s, ${connections} connections, ${renewals} renewals, ${bystander} right answers beside, heap ${heapMb < 0 ? '' : '+'}${heapMb.toFixed(1)} MB, ${problems.length} problems`;
 }
 
 function list(counts: ReadonlyMap<string, number>, separator = '; '): string {
