@@ -6,15 +6,15 @@ import { judge } from './fuzz-judge.js';
 import type { FuzzReport } from './fuzz-run.js';
 import type { LastSent } from './fuzz-sent.js';
 
-const BATCH = 100;
+const BATCH = 200;
 /** A client begins anew after so many batches: what it has opened is closed. */
-const LIFE = 20;
+const LIFE = 15;
 /** No answer for so long is silence, ms. */
 const SILENCE = 300;
 /** So many silences are waited for where something is not answered that should be. */
 const PATIENCE = 20;
 /** A root that answers nothing for so long is stuck, ms. */
-const STUCK = 60_000;
+const STUCK = 180_000;
 
 /** What the attackers of a run share. */
 export interface Field {

@@ -5,7 +5,7 @@ import type { Ids } from './fuzz-frames.js';
 import type { FuzzReport } from './fuzz-run.js';
 
 /** Nobody waits longer than so for the answer to an evaluation, ms. */
-const DEADLINE = 60_000;
+const DEADLINE = 180_000;
 /** Between two evaluations, ms. */
 const PAUSE = 10;
 

@@ -52,19 +52,34 @@ const SETTLE = 60_000;
 /** Reports of one kind are alike; so many are told. */
 const MOST_PROBLEMS = 50;
 
+/** Of a run that has not begun. */
+export function newReport(): FuzzReport {
+  return {
+    ...{
+      frames: 0,
+      answers: 0,
+      batches: 0,
+      connections: 0,
+      renewals: 0,
+      bystander: 0,
+      heapMb: 0,
+      seconds: 0,
+    },
+    ...{ endings: new Map(), excused: new Map(), problems: [] },
+  };
+}
+
 /** Throws mutated frames of real clients at a cdpmux in this process, with a real Chrome behind it. */
 export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { chrome, clients, frames, duration, heapBound, closers, onProgress } = options;
   const [first, last] = options.batches ?? [0, Infinity];
   const isShown = first === last;
-  const report: FuzzReport = {
-    ...{ frames: 0, answers: 0, batches: 0, connections: 0, bystander: 0, heapMb: 0, seconds: 0 },
-    renewals: 0,
-    ...{ endings: new Map(), excused: new Map(), problems: [] },
-  };
+  const report = newReport();
   const set = ['browsers.max=1', 'browsers.virtualPerBrowser=100', 'limits.targets=8', 'limits.contexts=8'];
   const sent = new LastSent();
-  const config = loadConfig({ flags: { chrome, port: '0', set: [...set, 'limits.sessions=200'] } });
+  // on a machine that is busy with other things a Chrome answers late, and is to be lost for what it is sent only
+  set.push('limits.sessions=200', 'health.interval=60s', 'health.timeout=60s');
+  const config = loadConfig({ flags: { chrome, port: '0', set } });
   const service = await Service.start(config, {
     env: process.env,
     tmpDir: tmpdir(),
