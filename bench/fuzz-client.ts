@@ -20,6 +20,8 @@ export interface Ending {
 /** Frames above this that are unusual are refused without a look at their id. */
 const LARGEST_UNUSUAL = 8 * 1024 * 1024;
 const NO_ID = Number.NaN;
+/** So much of a frame is shown, characters. */
+const SHOWN = 500;
 const scanner = new CommandScanner();
 
 /** What a frame is to be answered with: an id, or none where it has none that counts. */
@@ -38,10 +40,18 @@ function readSent(data: Buffer): Sent & { readonly id: number } {
   return { id: scanner.id, method: scanner.method, sessionId: scanner.sessionId };
 }
 
+/** The commands that had one id. */
+interface Account {
+  readonly sent: Sent[];
+  /** How many have not been answered, and for how many of these nobody waits any more. */
+  left: number;
+  forgotten: number;
+}
+
 /** A client that sends anything, and keeps account of what must be answered. */
 export class FuzzClient {
   readonly socket: WebSocket;
-  readonly own: Record<keyof Ids, string[]> = { session: [''], target: [], context: [], object: [] };
+  own: Record<keyof Ids, string[]> = { session: [''], target: [], context: [], object: [] };
   /** Sessions that Chrome has ended: what waited in them is not answered. */
   readonly goneSessions = new Set<string>();
   /** Codes with which what was sent may end the connection. */
@@ -52,10 +62,13 @@ export class FuzzClient {
   frames = 0;
   answers = 0;
   /** By id; what is answered is taken off, unless its id came more than once. */
-  readonly #expected = new Map<number, { readonly sent: Sent[]; left: number }>();
+  readonly #expected = new Map<number, Account>();
   readonly #asked = new Map<number, (reply: Reply) => void>();
   #withoutId = 0;
+  #outstanding = 0;
   #lastId = 0;
+  /** Called when nothing is outstanding any more. */
+  #onNothingLeft: (() => void) | undefined;
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
@@ -65,6 +78,7 @@ export class FuzzClient {
       socket.once('close', (code: number, reason: Buffer) => {
         this.ending = { code, reason: reason.toString() };
         for (const done of this.#asked.values()) done({ error: { code: 0, message: 'closed' } });
+        this.#onNothingLeft?.();
         resolve(this.ending);
       });
     });
@@ -75,34 +89,91 @@ export class FuzzClient {
     const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
     const client = new FuzzClient(socket);
     await once(socket, 'open');
-    const { own } = client;
-    const { targetId = '' } = await client.ask('Target.createTarget', { url: 'about:blank' });
+    await client.#furnish();
+    return client;
+  }
+
+  /**
+   * Closes what is open in its virtual browser, and opens anew what the frames can name: a page that stands still
+   * or has gone makes all that is sent to it say little.
+   */
+  async renew(): Promise<void> {
+    await this.ask('Target.setAutoAttach', {
+      autoAttach: false,
+      waitForDebuggerOnStart: false,
+      flatten: true,
+    });
+    const { targetInfos = [] } = await this.ask('Target.getTargets');
+    const { browserContextIds = [] } = await this.ask('Target.getBrowserContexts');
+    await Promise.all([
+      ...targetInfos.map(({ targetId }) => this.ask('Target.closeTarget', { targetId })),
+      ...browserContextIds.map((browserContextId) =>
+        this.ask('Target.disposeBrowserContext', { browserContextId }),
+      ),
+    ]);
+    this.own = { session: [''], target: [], context: [], object: [] };
+    await this.#furnish();
+  }
+
+  async #furnish(): Promise<void> {
+    const { own } = this;
+    const { targetId = '' } = await this.ask('Target.createTarget', { url: 'about:blank' });
     own.target.push(targetId);
-    const { targetInfos = [] } = await client.ask('Target.getTargets', { filter: [{}] });
+    const { targetInfos = [] } = await this.ask('Target.getTargets', { filter: [{}] });
     own.target.push(...targetInfos.map((info) => info.targetId));
     for (const target of own.target.slice(0, 3)) {
-      const { sessionId } = await client.ask('Target.attachToTarget', { targetId: target, flatten: true });
+      const { sessionId } = await this.ask('Target.attachToTarget', { targetId: target, flatten: true });
       if (sessionId !== undefined) own.session.push(sessionId);
     }
-    const { browserContextId = '' } = await client.ask('Target.createBrowserContext');
+    const { browserContextId = '' } = await this.ask('Target.createBrowserContext');
     own.context.push(browserContextId);
     const session = own.session[1];
-    const { result } = await client.ask('Runtime.evaluate', { expression: '({})' }, session);
+    const { result } = await this.ask('Runtime.evaluate', { expression: '({})' }, session);
     if (result?.objectId !== undefined) own.object.push(result.objectId);
-    return client;
+  }
+
+  /** Whether what the frames can name has gone in part. */
+  get isWorn(): boolean {
+    return this.own.session.some((session) => this.goneSessions.has(session));
   }
 
   /** How many commands have not been answered. */
   get outstanding(): number {
-    let count = this.#withoutId;
-    for (const { left } of this.#expected.values()) count += left;
-    return count;
+    return this.#outstanding;
   }
 
   /** What has not been answered, by id: of commands that had the same id, so many are left. */
   unanswered(): { readonly sent: readonly Sent[]; readonly left: number }[] {
     const withoutId = { sent: [{ method: '(no id)', sessionId: undefined }], left: this.#withoutId };
-    return [...this.#expected.values(), withoutId].filter(({ left }) => left > 0);
+    const accounts = [...this.#expected.values()].map(({ sent, left, forgotten }) => ({
+      sent,
+      left: left - forgotten,
+    }));
+    return [...accounts, withoutId].filter(({ left }) => left > 0);
+  }
+
+  /** Waits no longer for what has not been answered; it may be all the same. */
+  forget(): void {
+    for (const account of this.#expected.values()) account.forgotten = account.left;
+    this.#outstanding = this.#withoutId;
+  }
+
+  /** Until all is answered, the connection has ended, or no answer came for `ms` (to twice that). */
+  async silence(ms: number): Promise<void> {
+    if (this.#outstanding === 0 || this.ending) return;
+    await new Promise<void>((resolve) => {
+      let { answers } = this;
+      const done = (): void => {
+        clearInterval(timer);
+        this.#onNothingLeft = undefined;
+        resolve();
+      };
+      const timer = setInterval(() => {
+        if (this.answers === answers) done();
+        else ({ answers } = this);
+      }, ms);
+      this.#onNothingLeft = done;
+    });
   }
 
   /** Sends a command and gives its result, an empty one for an error. */
@@ -116,7 +187,7 @@ export class FuzzClient {
     return reply.result ?? {};
   }
 
-  /** Sends the frame of a plan and gives its text; `foreign` are another virtual browser's ids. */
+  /** Sends the frame of a plan and gives the beginning of its text; `foreign` are another virtual browser's ids. */
   send(plan: Plan, foreign: Ids): string {
     const scene = { own: this.own, foreign, nextId: () => ++this.#lastId };
     const sending = render(plan, scene);
@@ -130,7 +201,7 @@ export class FuzzClient {
     const sent = readSent(sending.data);
     if (sent.method === 'Browser.close') this.mayCloseWith.add(1000);
     this.#expect(sent, sent.id);
-    return sending.data.toString();
+    return sending.data.toString('utf8', 0, SHOWN);
   }
 
   /** Sends a command whose answer nobody waits for. */
@@ -141,6 +212,7 @@ export class FuzzClient {
   }
 
   #expect(sent: Sent, id: number): void {
+    this.#outstanding++;
     if (Number.isNaN(id)) {
       this.#withoutId++;
       return;
@@ -150,7 +222,11 @@ export class FuzzClient {
     if (same) {
       same.sent.push({ method, sessionId });
       same.left++;
-    } else this.#expected.set(id, { sent: [{ method, sessionId }], left: 1 });
+    } else this.#expected.set(id, { sent: [{ method, sessionId }], left: 1, forgotten: 0 });
+  }
+
+  #answered(): void {
+    if (--this.#outstanding === 0) this.#onNothingLeft?.();
   }
 
   #transmit({ how, data, cut }: Sending): void {
@@ -175,16 +251,23 @@ export class FuzzClient {
       const expected = this.#expected.get(id);
       if (!expected || expected.left === 0)
         this.surplus.push(`an answer that nobody waits for: ${data.toString('utf8', 0, 200)}`);
-      else if (expected.sent.length === 1) this.#expected.delete(id);
-      else expected.left--;
+      else {
+        expected.left--;
+        if (expected.forgotten > 0) expected.forgotten--;
+        else this.#answered();
+        if (expected.sent.length === 1) this.#expected.delete(id);
+      }
       const asked = this.#asked.get(id);
       if (!asked) return;
       this.#asked.delete(id);
       asked(JSON.parse(data.toString()) as Reply);
     } else if (head.startsWith('{"error":')) {
       this.answers++;
-      this.#withoutId--;
-      if (this.#withoutId < 0) this.surplus.push(`an error too many: ${data.toString('utf8', 0, 200)}`);
+      if (this.#withoutId === 0) this.surplus.push(`an error too many: ${data.toString('utf8', 0, 200)}`);
+      else {
+        this.#withoutId--;
+        this.#answered();
+      }
     } else if (head.startsWith('{"method":"Target.detachedFromTarget"')) {
       const { params } = JSON.parse(data.toString()) as { params: { sessionId: string } };
       this.goneSessions.add(params.sessionId);
@@ -199,6 +282,7 @@ interface Result {
   readonly targetId?: string;
   readonly sessionId?: string;
   readonly browserContextId?: string;
+  readonly browserContextIds?: readonly string[];
   readonly targetInfos?: readonly { readonly targetId: string }[];
   readonly result?: { readonly objectId?: string; readonly value?: unknown };
 }

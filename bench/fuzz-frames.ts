@@ -119,6 +119,12 @@ function at<T>(list: readonly T[], number: number): T | undefined {
   return list[number % list.length];
 }
 
+/**
+ * These take from the others: the one ends the connection, and with it what a batch may find; with the other a page
+ * takes a whole CPU, idle or not, as long as it lives.
+ */
+const seldom: ReadonlySet<string> = new Set(['Browser.close', 'Emulation.setCPUThrottlingRate']);
+
 /** Puts ids in the places of a recorded frame's, where there are any. */
 function fill(value: unknown, ids: Ids, number: number): unknown {
   if (typeof value === 'string' && value.startsWith('$')) {
@@ -154,8 +160,7 @@ const none: Ids = { session: [], target: [], context: [], object: [] };
 export function render({ op, frame, other, numbers: n }: Plan, { own, foreign, nextId }: Scene): Sending {
   const [n0 = 0, n1 = 0, n2 = 0, n3 = 0] = n;
   let recorded = at(corpus, frame)!;
-  // it ends the connection, and with it what a batch may find
-  if (recorded.method === 'Browser.close' && n3 % 30 !== 0) recorded = at(corpus, other)!;
+  if (seldom.has(recorded.method) && n3 % 30 !== 0) recorded = at(corpus, other)!;
   const message = (ids: Ids, from: Recorded = recorded): Record<string, unknown> => ({
     id: nextId(),
     ...(fill(from, ids, n0) as Recorded),

@@ -19,6 +19,7 @@ describe('mutated frames of real clients', () => {
       const report = await runFuzz({
         chrome: chromeExecutable(),
         seed,
+        clients: 6,
         frames: 1_500,
         duration: 60_000,
         heapBound: 30,

@@ -61,7 +61,7 @@ describe('the processes of pages in contexts of their own', () => {
       '',
     );
     const { sessionId } = await connection.request('Target.attachToTarget', { targetId, flatten: true }, '');
-    return { owner, targetId, sessionId };
+    return { owner, targetId, sessionId, movedAt: performance.now() };
   };
 
   /** Arrays of so many MB that the page keeps. */

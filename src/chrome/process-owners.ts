@@ -9,10 +9,12 @@ export interface Owner {
   readonly openedAt: number;
 }
 
-/** A target that has a process of Chrome's, and whose it is. */
+/** A target that has a process of Chrome's, perhaps of its own, and whose it is. */
 export interface OwnedTarget {
   readonly targetId: string;
   readonly owner: Owner;
+  /** When it was made or last went elsewhere, by `performance.now`: it is in no process that was started after that. */
+  readonly movedAt: number;
 }
 
 /** A renderer process, and whose it is as far as that is known. */
@@ -33,6 +35,8 @@ export type AskProcessTime = (targetId: string) => Promise<number | undefined>;
 
 /** A process that is started for a page may be older than what Chrome says of its context, by the clock's ticks, ms. */
 const SLACK = 50;
+/** On a busy machine the process may be started so long after Chrome has told of its target, ms. */
+const STARTING = 5_000;
 
 /** What can't wait, by pid. */
 export interface Urgency {
@@ -188,28 +192,31 @@ export class ProcessOwners {
 
   /**
    * What fits nobody who answers belongs to one who does not, of whom no process is known. Many are silent for a moment only: so
-   * it must be one and the same in two rounds.
+   * it must be one and the same in two rounds. Workers never answer: one who has some may have a process that no page is in.
    */
   #giveToSilent(left: readonly Known[], { claimed, silent }: Round, { urgent, lost }: Urgency): void {
     const found = new Set([...this.#known.values()].flatMap(({ targetIds }) => [...targetIds]));
     const missing = silent.filter(({ targetId }) => !found.has(targetId));
-    const owners = [...new Set(missing.map(({ owner }) => owner))];
     const rest = left.filter((known) => urgent.has(known.renderer.pid) && !claimed.has(known));
-    const areAllLost = rest.length >= owners.length && rest.every(({ renderer }) => lost.has(renderer.pid));
+    // Where there are as many as targets, each of these is in one of them.
+    const areAllLost = rest.length >= missing.length && rest.every(({ renderer }) => lost.has(renderer.pid));
     for (const known of rest) {
-      const possible = owners.filter((owner) => isPossible(known, owner));
-      const owner = possible.length === 1 || areAllLost ? possible.pop() : undefined;
+      const possible = missing.filter((target) => mayBeIn(known, target));
+      const [one] = possible;
+      const isOnes = areAllLost || possible.every(({ owner }) => owner === one?.owner);
+      const owner = isOnes ? one?.owner : undefined;
       const isSure = owner === known.guess;
       known.guess = owner;
-      if (owner === undefined || !isSure) continue;
-      this.#own(
-        known,
-        owner,
-        missing.filter((one) => one.owner === owner),
-      );
-      owners.splice(owners.indexOf(owner), 1);
+      if (one === undefined || owner === undefined || !isSure) continue;
+      // Of several nobody knows which is in it, and the others may be in processes of their own.
+      this.#own(known, owner, possible.length === 1 ? possible : []);
+      missing.splice(missing.indexOf(one), 1);
     }
   }
+}
+
+function mayBeIn(known: Known, { owner, movedAt }: OwnedTarget): boolean {
+  return isPossible(known, owner) && known.renderer.startedAt <= movedAt + STARTING;
 }
 
 function isPossible({ renderer }: Known, { openedAt }: Owner): boolean {

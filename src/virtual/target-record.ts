@@ -7,6 +7,8 @@ export interface TargetRecord {
   readonly owner: VirtualBrowser;
   /** As Chrome last described it; `attached` counts everybody's sessions there and is never shown. */
   info: Protocol.Target.TargetInfo;
+  /** When it was made, or last went to another URL, by `performance.now`. */
+  movedAt: number;
   /** A page beyond `limits.targets`, which a page opened by itself: closed once it runs. */
   readonly isExcess: boolean;
   /** Sessions that the owner's clients have on it. */

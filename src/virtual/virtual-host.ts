@@ -306,6 +306,7 @@ export class VirtualHost implements EventSink {
     if (known) {
       const isAttached = info.attached && !known.info.attached;
       const changed = differs(known.info, info);
+      if (known.info.url !== info.url) known.movedAt = performance.now();
       known.info = info;
       // Chrome tells in one event what changed and that it is attached. So does the session that is about to come;
       // but it may be nobody's.
@@ -317,7 +318,7 @@ export class VirtualHost implements EventSink {
     if (!owner) return;
     // What a page opens by itself: there is no command that could be refused.
     const isExcess = info.type === 'page' && !owner.quota.added('targets');
-    const record: TargetRecord = { owner, info, isExcess, sessions: 0 };
+    const record: TargetRecord = { owner, info, movedAt: performance.now(), isExcess, sessions: 0 };
     this.#targets.set(info.targetId, record);
     owner.targetCreated(record);
   }

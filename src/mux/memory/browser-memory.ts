@@ -15,6 +15,8 @@ const FIRST_IDENTIFY = 250;
 const LAST_IDENTIFY = 8_000;
 /** How long a page may take to say what its process has used while others wait for that, ms. */
 const PROCESS_TIME = 100;
+/** Types of targets that may have a process that no other target is in. */
+const processTypes: ReadonlySet<string> = new Set([...pageTypes, 'service_worker', 'shared_worker']);
 /** What is garbage of a page that is not stuck is known after so long, ms. */
 const COLLECTION = 5_000;
 
@@ -165,7 +167,7 @@ export class BrowserMemory {
     if (urgent.size > 0 || (unknown > 0 && now >= next.at)) {
       next.delay = Math.min(LAST_IDENTIFY, next.delay * 2);
       next.at = now + next.delay;
-      void owners.identify(virtuals.flatMap(targetsOf), { urgent, lost });
+      void owners.identify(virtuals.flatMap(withProcess), { urgent, lost });
     }
     return { of, nobodys };
   }
@@ -193,10 +195,17 @@ export class BrowserMemory {
   }
 }
 
-/** The targets of a virtual browser that have a process. */
+/** The targets of a virtual browser that can be asked. */
 function targetsOf(virtual: VirtualBrowser): OwnedTarget[] {
-  return virtual
-    .targets()
-    .filter(({ info }) => pageTypes.has(info.type))
-    .map(({ info }) => ({ targetId: info.targetId, owner: virtual }));
+  return owned(virtual, pageTypes);
+}
+
+/** Those that may have a process of their own; a worker outlives the page that started it. */
+function withProcess(virtual: VirtualBrowser): OwnedTarget[] {
+  return owned(virtual, processTypes);
+}
+
+function owned(virtual: VirtualBrowser, types: ReadonlySet<string>): OwnedTarget[] {
+  const records = virtual.targets().filter(({ info }) => types.has(info.type));
+  return records.map(({ info, movedAt }) => ({ targetId: info.targetId, owner: virtual, movedAt }));
 }
