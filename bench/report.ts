@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 
 import { isMet, type Figure } from './figures.js';
@@ -11,6 +12,8 @@ export interface Machine {
   readonly node: string;
   /** Of the last minute, when it began and when it was over: above the number of CPUs the figures are of a busy machine. */
   readonly load: readonly [before: number, after: number];
+  /** All that was measured had realtime priority (`chrt -r 1 npm run bench`), so that what else ran weighed on it little. */
+  readonly isRealtime?: boolean;
 }
 
 /** A run of the benchmark, as it is written to a file. */
@@ -34,14 +37,27 @@ export function machineOf(load: Machine['load']): Machine {
     kernel: release(),
     node: process.versions.node,
     load: [Number(load[0].toFixed(1)), Number(load[1].toFixed(1))],
+    ...(hasRealtimePriority() && { isRealtime: true }),
   };
+}
+
+/** What this process starts has the same. */
+function hasRealtimePriority(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8');
+    // the policy is the 41st field; the third is the first one after the name: FIFO is 1, RR is 2
+    return ['1', '2'].includes(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38] ?? '');
+  } catch {
+    return false;
+  }
 }
 
 /** One line about what it was measured on. */
 export function conditions({ date, kind, version, machine, cdpmux }: Report): string {
   const chrome = `${kind === 'shell' ? 'headless shell' : 'full Chrome'} ${version.replace(/^.*\//, '')}`;
-  const { cpus: count, cpu, load, node } = machine;
-  return `cdpmux ${cdpmux}, ${chrome}, Node ${node}, ${count} × ${cpu}, load ${load.join(' to ')}, ${date.slice(0, 10)}`;
+  const { cpus: count, cpu, load, node, isRealtime } = machine;
+  const realtime = isRealtime ? ' with realtime priority' : '';
+  return `cdpmux ${cdpmux}, ${chrome}, Node ${node}, ${count} × ${cpu}, load ${load.join(' to ')}${realtime}, ${date.slice(0, 10)}`;
 }
 
 /** The figures of a report as Markdown tables, one for each suite; only those with something to reach where `onlyTargets` says so. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { chart } from '../bench/charts.js';
-import { compare, comparison } from '../bench/compare.js';
+import { compare, comparison, judge } from '../bench/compare.js';
 import { isMet, type Figure, type Spread } from '../bench/figures.js';
 import { readFlags, usage } from '../bench/flags.js';
 import { topFunctions } from '../bench/profile.js';
@@ -69,6 +69,15 @@ describe('a comparison of two results', () => {
     );
     expect(others).toEqual([]);
     expect(change).toMatchObject({ before: 90, after: 120, isLoss: true });
+  });
+
+  it('comes to exit code 1 where one figure is lost, and to 0 where none is', () => {
+    const before = report(figure('a', spread(1)), figure('b', spread(1)));
+    const lost = judge(before, report(figure('a', spread(1)), figure('b', spread(1.2))));
+    expect(lost).toMatchObject({ exitCode: 1, text: expect.stringContaining('LOSS') });
+    expect(judge(before, report(figure('a', spread(0.5)), figure('b', spread(1.05))))).toMatchObject({
+      exitCode: 0,
+    });
   });
 
   it('says what is worse first, and what differed beside', () => {

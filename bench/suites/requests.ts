@@ -6,14 +6,13 @@ import { watchTree, type Tree, type TreeCost } from '../tree-cost.js';
 
 /** Requests at a time where throughput is measured. */
 const PARALLEL = 20;
-/** Rounds of throughput. */
-const THROUGHPUT_ROUNDS = 5;
 
 /** A request that needs a page: a Chrome for each, a connection for each, pooled, pooled and batched. */
 export const requestsSuite: Suite = {
   name: 'requests',
   measures:
     "goto + title on a page of one's own: a Chrome for each, one Chrome, puppeteer-cluster, cdpmux, Mux.batch",
+  flags: { crowds: { default: '5', help: `requests: how often ${PARALLEL} come at a time` } },
   async run(run) {
     const site = await openSite();
     run.closers.add(() => site.close());
@@ -32,7 +31,7 @@ export const requestsSuite: Suite = {
     // what else runs beneath this process is not launched for a request
     const rest = ways.flatMap(({ tree }) => tree.roots).filter((pid) => pid !== process.pid);
     const treeOf = (way: Way): Tree => (way === launched ? { ...way.tree, without: rest } : way.tree);
-    const loads = await underLoad(ways, treeOf, Math.min(THROUGHPUT_ROUNDS, run.number('rounds')));
+    const loads = await underLoad(ways, treeOf, run.number('crowds'));
     const most = executable.kind === 'shell' ? 0.2 : 0.25;
     return ways
       .filter((way) => way !== launched)
