@@ -8,7 +8,7 @@ import type { Closers } from './closers.js';
 import { FuzzClient, type Sent } from './fuzz-client.js';
 import { plansOf, type Ids } from './fuzz-frames.js';
 import { judge } from './fuzz-judge.js';
-import { heapAfterCollection } from './leftovers.js';
+import { heapAfterCollection } from './heap.js';
 import { until } from './until.js';
 
 /** What a run is given; the same seed gives the same frames, but for the ids that Chrome gives out. */

@@ -58,6 +58,11 @@ export class PlainClient {
     this.#socket.close();
   }
 
+  /** Is gone without a word, as a client whose network drops. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
   #onMessage(data: Buffer): void {
     const { id, result, error } = JSON.parse(data.toString()) as {
       id?: number;
