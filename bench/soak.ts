@@ -11,6 +11,7 @@ import { shorten } from './report.js';
 import { withBlock } from './results.js';
 import { soakChart } from './soak/chart.js';
 import { measureSoak } from './soak/measure.js';
+import { slopesOf } from './soak/series.js';
 import { faultsOf, soakMarkdown, type SoakReport } from './soak/report.js';
 
 const USAGE = `npm run soak -- [flags]
@@ -64,14 +65,17 @@ if (
   process.exit(2);
 }
 
-const report =
-  values.from === undefined
-    ? await run(kind)
-    : (JSON.parse(await readFile(values.from, 'utf8')) as SoakReport);
+const report = values.from === undefined ? await run(kind) : await readFrom(values.from);
 console.log(`\n${soakMarkdown(report)}`);
 for (const one of report.unexplained) console.log(`failed though nothing befell it: ${one}`);
 if (values.docs) await writeDocs(report);
 if (faultsOf(report).length > 0) process.exitCode = 1;
+
+/** What was written, with the lines that are drawn through it now. */
+async function readFrom(path: string): Promise<SoakReport> {
+  const written = JSON.parse(await readFile(path, 'utf8')) as SoakReport;
+  return { ...written, slopes: slopesOf(written.rounds, written.warmUp) };
+}
 
 async function run(kind: BrowserKind): Promise<SoakReport> {
   return Closers.with(async (closers) => {

@@ -58,6 +58,12 @@ export class PlainClient {
     this.#socket.close();
   }
 
+  /** Resolves when the connection has ended, or after so long, ms. */
+  async ended(within: number): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    await once(this.#socket, 'close', { signal: AbortSignal.timeout(within) }).catch(() => undefined);
+  }
+
   /** Is gone without a word, as a client whose network drops. */
   cut(): void {
     this.#socket.terminate();

@@ -1,6 +1,7 @@
 // The clients of a soak, in a process of their own.
 import { serve } from '../chaos/workers.js';
-import { workOf, works, type Work } from './works.js';
+import { workOf } from './order.js';
+import { works, type Work } from './works.js';
 
 /** With which cdpmux closes who holds too much. */
 const EVICTED = 4413;

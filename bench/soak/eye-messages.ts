@@ -11,6 +11,8 @@ export interface Asked {
 /** What that process holds, by its own account; sizes in MB. */
 export interface Told {
   readonly heapMb: number;
+  /** What of it is code: V8 compiles what is often used, for as long as something is used more often than before. */
+  readonly codeMb: number;
   readonly externalMb: number;
   readonly arrayBuffersMb: number;
   readonly rssMb: number;

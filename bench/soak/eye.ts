@@ -1,5 +1,5 @@
 // Loaded into a cdpmux before its own program (node --import): tells over IPC what that process holds. The product knows nothing of it.
-import { writeHeapSnapshot } from 'node:v8';
+import { getHeapCodeStatistics, writeHeapSnapshot } from 'node:v8';
 
 import { resources } from '../chaos/resources.js';
 import { collectGarbage } from '../heap.js';
@@ -14,9 +14,11 @@ async function answer({ collect, loseKb = 0, snapshot }: Asked): Promise<void> {
   for (let kb = 0; kb < loseKb; kb += 24) lost.push(Array.from({ length: 1024 }, (_, nth) => ({ nth })));
   if (collect) await collectGarbage();
   if (snapshot !== undefined) writeHeapSnapshot(snapshot);
+  const { code_and_metadata_size: code, bytecode_and_metadata_size: bytecode } = getHeapCodeStatistics();
   const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
   const told: Told = {
     heapMb: heapUsed / MB,
+    codeMb: (code + bytecode) / MB,
     externalMb: external / MB,
     arrayBuffersMb: arrayBuffers / MB,
     rssMb: rss / MB,

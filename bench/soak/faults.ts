@@ -4,7 +4,7 @@ import { deeds, shares, type DeedName, type Stage } from '../chaos/deeds.js';
 import { at, type Random } from '../chaos/random.js';
 
 /** Between two faults there is up to so much time, ms: a Chrome that was lost takes seconds to be replaced. */
-const LONGEST_GAP = 12_000;
+const LONGEST_GAP = 16_000;
 
 const names = (Object.keys(shares) as DeedName[])
   // there is no remote Chrome

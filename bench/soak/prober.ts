@@ -6,7 +6,7 @@ import { projectRoot } from '../paths.js';
 import type { Probed, ProbeNews, ProbeOrder } from './probe-messages.js';
 
 /** Longest that the probes may take to end: who waits for a place waits for so long at most, ms. */
-const PATIENCE = 120_000;
+const PATIENCE = 200_000;
 
 /** The process of the probes, from outside. */
 export class Prober {

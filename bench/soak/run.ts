@@ -20,12 +20,14 @@ import { probeValues, type Round } from './series.js';
 import { SoakedCdpmux } from './service.js';
 import { Tally } from './tally.js';
 
-/** `browsers.min`. */
-const FEWEST = 2;
+/** `browsers.min`: one can be stopped (SIGSTOP) only where two others are ready. */
+const FEWEST = 3;
 /** Commands of the probes in a second. */
 const PROBES = 20;
 /** How often is looked where units are, ms. */
 const LOOKS = 250;
+/** How long cdpmux may take for an order of its operator's, ms: that a machine is overloaded is not what is looked for. */
+const PATIENCE = 150_000;
 /** How long the last units of a round may take, ms. */
 const LAST_UNITS = 150_000;
 /** How long cdpmux's Chromes may take to go after it, ms. */
@@ -62,7 +64,7 @@ export async function soak(options: SoakOptions): Promise<{ rounds: readonly Rou
   closers.add(() => crew.close());
   const prober = await Prober.start();
   closers.add(() => prober.close());
-  const operator = new Operator(cdpmux.url);
+  const operator = new Operator(cdpmux.url, PATIENCE);
   const sightings = new Sightings(operator, LOOKS);
   const judge = new Judge(sightings);
   const tally = new Tally();
@@ -145,7 +147,7 @@ async function workRound(soaked: Soaked): Promise<{
   const { units, done, others, onKilled, beforeAny } = verdict;
   const values = {
     ...probeValues(probed),
-    busyHeap: busy.heapMb,
+    busyHeap: busy.heapMb - busy.codeMb,
     busyFds,
     failed: (100 * (onKilled + beforeAny)) / units,
     unexplained: (100 * others.length) / units,

@@ -1,5 +1,5 @@
 import type { Probed } from './probe-messages.js';
-import { fitLine, judge, type Line, type Trend } from './trend.js';
+import { judge, trendLine, type Line, type Trend } from './trend.js';
 
 /** One thing that is looked at in each round. */
 export interface Series {
@@ -26,7 +26,9 @@ export interface Slope extends Series {
 
 /** With nobody connected and nothing kept ready, at the end of each round. */
 const atRest: readonly Series[] = [
-  { key: 'heap', name: 'JS heap after a collection', unit: 'MB', matters: 0.5 },
+  { key: 'heap', name: 'JS heap after a collection', unit: 'MB' },
+  { key: 'data', name: 'of it without compiled code', unit: 'MB', matters: 0.5 },
+  { key: 'code', name: 'of it code that V8 has compiled', unit: 'MB', matters: 4 },
   { key: 'external', name: 'external memory', unit: 'MB', matters: 0.5 },
   { key: 'rss', name: 'resident memory of cdpmux', unit: 'MB', matters: 5 },
   { key: 'fds', name: 'open file descriptors', unit: '', matters: 1 },
@@ -39,7 +41,7 @@ const atRest: readonly Series[] = [
 
 /** While clients work and faults are made. */
 const atWork: readonly Series[] = [
-  { key: 'busyHeap', name: 'at work: JS heap after a collection', unit: 'MB', matters: 1 },
+  { key: 'busyHeap', name: 'at work: JS heap without compiled code', unit: 'MB', matters: 1 },
   { key: 'busyFds', name: 'at work: open file descriptors', unit: '', matters: 5 },
   { key: 'p50Ratio', name: 'at work: probe p50, by that of the Chrome beside', unit: '', matters: 0.2 },
   { key: 'p99Ratio', name: 'at work: probe p99, by that of the Chrome beside', unit: '', matters: 0.5 },
@@ -84,7 +86,7 @@ export function slopesOf(rounds: readonly Round[], warmUp: number): readonly Slo
       }))
       .filter(({ y }) => Number.isFinite(y));
     if (points.length === 0) return [];
-    const line = fitLine(points);
+    const line = trendLine(points);
     const mean = points.reduce((sum, { y }) => sum + y, 0) / points.length;
     return [{ ...series, line, mean, trend: judge(line, series.matters ?? 0) }];
   });

@@ -9,7 +9,7 @@ import { projectRoot } from '../paths.js';
 import type { Asked, Told } from './eye-messages.js';
 
 /** How long cdpmux may take to look at itself, ms: a collection on a busy machine. */
-const PATIENCE = 60_000;
+const PATIENCE = 150_000;
 /** pino's number of the level. */
 const ERROR = 50;
 

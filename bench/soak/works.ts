@@ -7,7 +7,6 @@ import puppeteer from 'puppeteer-core';
 
 import { batch } from '../../src/client/batch.js';
 import { PlainClient } from '../chaos/plain-client.js';
-import { at, Random } from '../chaos/random.js';
 import { contentOf } from '../chaos/site.js';
 import {
   doUnit,
@@ -22,6 +21,8 @@ import { growers } from '../evict/growers.js';
 
 /** How long a virtual browser is kept for who lost it on purpose, ms. */
 const KEPT = 15_000;
+/** How long after its commands a client may be closed itself, ms. */
+const TOLD = 10_000;
 /** How often a page that grows is asked whether it is still there, ms. */
 const STILL_THERE = 200;
 
@@ -113,7 +114,7 @@ export const works = {
     const { unit, url } = job;
     const kept = `&keepAlive=${KEPT}`;
     const first = await PlainClient.connect(`${job.wsUrl}${kept}`, PATIENCE);
-    let id = '';
+    let id: string;
     try {
       const { evaluate } = await openAt(first, url);
       await evaluate(`window.kept = ${unit}`);
@@ -171,6 +172,10 @@ export const works = {
         await new Promise((resolve) => setTimeout(resolve, STILL_THERE));
       }
       throw new WrongResult(`a page that leaks was not evicted within ${PATIENCE} ms`);
+    } catch (error) {
+      // commands that wait are told first, and then all of it is closed
+      if (!(error instanceof WrongResult)) await client.ended(TOLD);
+      throw error;
     } finally {
       client.close();
     }
@@ -179,27 +184,6 @@ export const works = {
 
 /** Name of a kind of unit. */
 export type Work = keyof typeof works;
-
-/** How often each is done beside the others. */
-const shares: Readonly<Record<Work, number>> = {
-  'visit by Puppeteer': 8,
-  'visit by Playwright': 8,
-  'visit by raw CDP': 8,
-  'PDF by Puppeteer': 4,
-  'PDF by Playwright': 4,
-  'download by Puppeteer': 4,
-  'download by Playwright': 3,
-  'come back': 4,
-  'batch by raw CDP': 4,
-  leak: 1,
-};
-
-const all = (Object.keys(shares) as Work[]).flatMap((work) => Array<Work>(shares[work]).fill(work));
-
-/** What a unit does: by its number alone, without an order. */
-export function workOf(unit: number): Work {
-  return at(all, new Random(unit).next())!;
-}
 
 async function openAt(
   client: PlainClient,
