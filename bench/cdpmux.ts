@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,12 +16,14 @@ export interface RunningCdpmux {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   readonly pid: number;
+  readonly child: ChildProcess;
   close(): Promise<void>;
 }
 
 /**
  * Starts the built command line with room for everybody in one Chrome and nothing kept ready, unless `settings` say otherwise; `cpuProfDir` has it write a CPU
- * profile at its end, `tmpDir` is where it makes profiles.
+ * profile at its end, `tmpDir` is where it makes profiles, `config` a file in place of those settings. With `eye`, a module that is loaded before it, one can
+ * speak to its process by IPC.
  */
 export async function startCdpmux(
   executable: ChromeExecutable,
@@ -30,41 +32,47 @@ export async function startCdpmux(
     settings: more = [],
     tmpDir,
     root = projectRoot,
+    config,
+    eye,
   }: {
     readonly cpuProfDir?: string | undefined;
     readonly settings?: readonly string[];
     readonly tmpDir?: string;
+    readonly config?: string;
+    readonly eye?: string;
     /** The directory of another cdpmux that is built. */
     readonly root?: string;
   } = {},
 ): Promise<RunningCdpmux> {
   const main = join(root, 'dist/proxy/main.js');
   if (!existsSync(main)) throw new Error(`cdpmux is not built in ${root}: npm run build`);
-  const settings = [
+  const defaults = [
     'browsers.virtualPerBrowser=1000',
     'browsers.min=1',
     'browsers.max=1',
     // an older one to be compared with may have no stock
     ...(existsSync(join(root, 'dist/src/mux/stock.js')) ? ['stock.enabled=false'] : []),
-    ...more,
   ];
+  const settings = [...(config === undefined ? defaults : []), ...more];
   const child = endsWithUs(
     spawn(
       process.execPath,
       [
         ...(cpuProfDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfDir}`]),
+        ...(eye === undefined ? [] : ['--expose-gc', '--import', eye]),
         main,
         'serve',
         '--port',
         '0',
         '--chrome',
         executable.source === 'embedded' ? 'embedded' : executable.path,
+        ...(config === undefined ? [] : ['--config', config]),
         ...settings.flatMap((one) => ['--set', one]),
       ],
       // a terminal's Ctrl-C is for this process: it closes what it started, in order
       {
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', ...(eye === undefined ? [] : (['ipc'] as const))],
         env: { ...process.env, ...(tmpDir !== undefined && { TMPDIR: tmpDir }) },
       },
     ),
@@ -90,16 +98,16 @@ export async function startCdpmux(
         if (url !== undefined) resolve(url);
       };
       // they stay: a full pipe would block cdpmux
-      child.stdout.setEncoding('utf8').on('data', onText);
-      child.stderr.setEncoding('utf8').on('data', onText);
+      child.stdout?.setEncoding('utf8').on('data', onText);
+      child.stderr?.setEncoding('utf8').on('data', onText);
       child.once('error', reject);
       void gone.then(() => {
         clearTimeout(late);
         reject(new Error(`cdpmux ended (${child.exitCode ?? child.signalCode}): ${said}`));
       });
-      child.stdout.once('data', () => clearTimeout(late));
+      child.stdout?.once('data', () => clearTimeout(late));
     });
-    return { wsUrl, url: `http://${new URL(wsUrl).host}`, pid: child.pid ?? -1, close };
+    return { wsUrl, url: `http://${new URL(wsUrl).host}`, pid: child.pid ?? -1, child, close };
   } catch (error) {
     await close();
     throw error;

@@ -8,7 +8,8 @@ import type { Closers } from './closers.js';
 import { Attacker } from './fuzz-attacker.js';
 import { Bystander } from './fuzz-bystander.js';
 import { LastSent } from './fuzz-sent.js';
-import { heapAfterCollection, stillThere } from './leftovers.js';
+import { heapAfterCollection } from './heap.js';
+import { stillThere } from './leftovers.js';
 import { until } from './until.js';
 
 /** What a run is given; the same seed gives the same frames, but for the ids that Chrome gives out. */

@@ -3,21 +3,18 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import { loadConfig } from '../proxy/config.js';
 import { Service } from '../proxy/service.js';
 import type { ChromeExecutable, Mux, MuxStats } from '../src/index.js';
 import type { Closers } from './closers.js';
+import { heapAfterCollection } from './heap.js';
 import { projectRoot } from './paths.js';
 import { openSite } from './site.js';
 import { TruthTeller, withPort } from './truth.js';
 import type { Truth } from './truth.js';
 import { until } from './until.js';
 
-const MB = 1024 * 1024;
 /** How long after the last client everything may take to go, ms: a renderer ends some time after its page. */
 const SETTLE = 15_000;
 
@@ -142,18 +139,6 @@ export function stillThere(stats: MuxStats): [name: string, count: number][] {
     ...counts
   } = stats;
   return Object.entries(counts).filter(([, count]) => count !== 0);
-}
-
-/** JS heap of this process after a garbage collection, MB. */
-export async function heapAfterCollection(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  // a finalizer may free what only the next collection takes
-  for (let i = 0; i < 4; i++) {
-    collect();
-    await turn();
-  }
-  return process.memoryUsage().heapUsed / MB;
 }
 
 /** What should not be there any more, in words. */

@@ -12,6 +12,7 @@ import { poolSuite } from './suites/pool.js';
 import { requestsSuite } from './suites/requests.js';
 import { samplerSuite } from './suites/sampler.js';
 import { sessionSuite } from './suites/session.js';
+import { soakSuite } from './suites/soak.js';
 import { sweepSuite } from './suites/sweep.js';
 import { wanSuite } from './suites/wan.js';
 import { wireSuite } from './suites/wire.js';
@@ -34,4 +35,5 @@ export const suites: readonly Suite[] = [
   launchSuite,
   hogsSuite,
   samplerSuite,
+  soakSuite,
 ];

@@ -66,9 +66,13 @@ export async function writeReadme(): Promise<void> {
   await writeFile(README, withBlock(readme, parts.length > 0 ? parts.join('\n\n') : NONE));
 }
 
-/** README with another text between the markers; throws where it has none. */
-export function withBlock(readme: string, text: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin === -1 || end < begin) throw new Error(`README.md has no block between ${BEGIN} and ${END}`);
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${readme.slice(end)}`;
+/** A page, README unless other markers are given, with another text between them; throws where it has none. */
+export function withBlock(
+  page: string,
+  text: string,
+  [from, to]: readonly [string, string] = [BEGIN, END],
+): string {
+  const [begin, end] = [page.indexOf(from), page.indexOf(to)];
+  if (begin === -1 || end < begin) throw new Error(`the page has no block between ${from} and ${to}`);
+  return `${page.slice(0, begin + from.length)}\n\n${text}\n\n${page.slice(end)}`;
 }

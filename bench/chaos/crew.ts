@@ -25,8 +25,9 @@ export class Crew {
     });
   }
 
-  static async start(): Promise<Crew> {
-    const child = fork(join(projectRoot, 'dist/bench/chaos/clients.js'), { execArgv: [] });
+  /** Starts the built program of the clients of that name: the chaos' own, or others that obey the same orders. */
+  static async start(program = 'chaos/clients.js'): Promise<Crew> {
+    const child = fork(join(projectRoot, 'dist/bench', program), { execArgv: [] });
     const crew = new Crew(child);
     await crew.#hear('ready', PATIENCE);
     return crew;

@@ -20,7 +20,8 @@ export interface Stage {
   readonly operator: Operator;
   readonly sightings: Sightings;
   readonly judge: Judge;
-  readonly relay: UpstreamRelay;
+  /** In front of a remote Chrome, where there is one. */
+  readonly relay?: UpstreamRelay;
   /** Cuts a client's connection; gives the unit whose it was. */
   readonly cutClient: (part: number) => Promise<number | undefined>;
 }
@@ -61,7 +62,7 @@ export const deeds = {
   },
   'cut an upstream': async ({ operator, relay, judge, sightings }, part) => {
     const before = await websockets(operator);
-    if (before.length === 0) return undefined;
+    if (before.length === 0 || !relay) return undefined;
     await sightings.look();
     const from = Date.now();
     if (!relay.cut(part)) return undefined;

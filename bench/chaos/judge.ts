@@ -5,6 +5,8 @@ import type { Sightings } from './sightings.js';
 /** Of refusals, before the upgrade, with what their JSON may say to a client that has done nothing wrong. */
 const REFUSALS: ReadonlyMap<number, readonly string[]> = new Map([
   [429, ['OVER_QUOTA', 'LIMIT']],
+  // an id that is come back to
+  [404, ['ENDED']],
   [503, ['QUEUE_FULL', 'QUEUE_TIMEOUT', 'CLOSING', 'LAUNCH_FAILED', 'BROWSER_LOST']],
 ]);
 /** With which cdpmux may close a client that has done nothing wrong. */
@@ -56,6 +58,15 @@ export class Judge {
 
   constructor(sightings: Sightings) {
     this.#sightings = sightings;
+  }
+
+  /** The verdict on all units since it was last asked for, which are forgotten: for those that come for hours. */
+  take(): Verdict {
+    const verdict = this.verdict();
+    this.#units.length = 0;
+    this.#problems.length = 0;
+    this.#sightings.moved.length = 0;
+    return verdict;
   }
 
   get count(): number {
@@ -138,7 +149,7 @@ function isDocumented(unit: Unit): boolean {
   const { status = 0, refusal = '', retryAfter, close } = unit.wire;
   if (close) return CLOSES.includes(close.code);
   if (status === 101) return isTold(unit);
-  return (REFUSALS.get(status)?.includes(refusal) ?? false) && retryAfter !== undefined;
+  return (REFUSALS.get(status)?.includes(refusal) ?? false) && (retryAfter !== undefined || status === 404);
 }
 
 /** Whether a command was answered with the loss: some libraries then close before they read that cdpmux does. */

@@ -1,6 +1,3 @@
-/** With what a unit of work is done. */
-export type ClientKind = 'Puppeteer' | 'Playwright' | 'raw CDP';
-
 /** How the server's side of a client's connection went, read off the wire: no library in between could dress it up. */
 export interface Wire {
   /** Of the answer to the upgrade. */
@@ -18,7 +15,8 @@ export interface Wire {
 /** One unit of work: connect, open a page, navigate, evaluate, screenshot, close. */
 export interface Unit {
   readonly unit: number;
-  readonly kind: ClientKind;
+  /** With what, and what kind of work it is. */
+  readonly kind: string;
   /** ms since 1970. */
   readonly began: number;
   readonly ended: number;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DirectChrome } from '../direct-chrome.js';
 import { processTree } from '../resident.js';
 import { TruthTeller } from '../truth.js';
+import { resources } from './resources.js';
 import type { Operator } from './operator.js';
 import type { UpstreamRelay } from './upstream-relay.js';
 
@@ -88,13 +89,6 @@ function isStill(now: Moment, fewest: number): boolean {
   const moving = Object.keys(now).some((name) => /launching|draining|broken|cordoned/.test(name));
   const counts = Object.entries(now).filter(([name]) => /^(cdpmux|Chrome): /.test(name));
   return !moving && now['browsers launched, ready'] === fewest && counts.every(([, count]) => count === 0);
-}
-
-/** What keeps this process's event loop busy, by kind. */
-export function resources(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) add(counts, `resource ${kind}`, 1);
-  return counts;
 }
 
 function prefixed(prefix: string, counts: object): Record<string, number> {

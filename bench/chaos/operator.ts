@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import type { BrowserReport, ConnectionReport, MuxStats, VirtualBrowserReport } from '../../src/index.js';
 
-/** Longest that an order may take, ms. */
+/** Longest that an order may take unless told otherwise, ms. */
 const PATIENCE = 30_000;
 
 /** Orders that an operator gives to one browser. */
@@ -13,9 +13,11 @@ export type BrowserOrder = 'cordon' | 'uncordon' | 'drain' | 'recycle';
 /** Speaks to `/api/v1/` as any operator does, each request on a connection of its own: none is left open. */
 export class Operator {
   readonly #url: string;
+  readonly #patience: number;
 
-  constructor(url: string) {
+  constructor(url: string, patience = PATIENCE) {
     this.#url = url;
+    this.#patience = patience;
   }
 
   async browsers(): Promise<readonly BrowserReport[]> {
@@ -54,7 +56,7 @@ export class Operator {
   }
 
   async #ask(method: string, path: string): Promise<{ status: number; body: string }> {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(this.#patience);
     const outgoing = request(`${this.#url}/api/v1/${path}`, { method, agent: false, signal });
     outgoing.end();
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];

@@ -58,6 +58,17 @@ export class PlainClient {
     this.#socket.close();
   }
 
+  /** Resolves when the connection has ended, or after so long, ms. */
+  async ended(within: number): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    await once(this.#socket, 'close', { signal: AbortSignal.timeout(within) }).catch(() => undefined);
+  }
+
+  /** Is gone without a word, as a client whose network drops. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
   #onMessage(data: Buffer): void {
     const { id, result, error } = JSON.parse(data.toString()) as {
       id?: number;

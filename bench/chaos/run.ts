@@ -12,9 +12,10 @@ import { withPort } from '../truth.js';
 import { Crew } from './crew.js';
 import { deeds, shares, type DeedName, type Stage } from './deeds.js';
 import { Judge, type Verdict } from './judge.js';
-import { more, processesLeft, resources, settle, type Moment, type Scene } from './moment.js';
+import { more, processesLeft, settle, type Moment, type Scene } from './moment.js';
 import { Operator } from './operator.js';
 import { at, Random } from './random.js';
+import { resources } from './resources.js';
 import { Sightings } from './sightings.js';
 import { UpstreamRelay } from './upstream-relay.js';
 

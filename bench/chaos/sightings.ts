@@ -1,7 +1,7 @@
 import type { VirtualBrowserReport } from '../../src/index.js';
 import type { Operator } from './operator.js';
 
-/** How often is looked, ms: a unit takes several times as long. */
+/** How often is looked unless told otherwise, ms: a unit takes several times as long. */
 const EVERY = 100;
 
 /** Where a unit's virtual browser was. */
@@ -13,14 +13,16 @@ export interface Place {
 /** Looks again and again which unit is on which browser, by the label that each gives itself. */
 export class Sightings {
   readonly #operator: Operator;
+  readonly #every: number;
   readonly #places = new Map<number, Place>();
   /** A unit that was seen in two places: a virtual browser never moves. */
   readonly moved: string[] = [];
   #looking: Promise<void> | undefined;
   #state: 'looking' | 'stopped' = 'stopped';
 
-  constructor(operator: Operator) {
+  constructor(operator: Operator, every = EVERY) {
     this.#operator = operator;
+    this.#every = every;
   }
 
   of(unit: number): Place | undefined {
@@ -46,11 +48,13 @@ export class Sightings {
   async #lookOn(): Promise<void> {
     while (this.#state === 'looking') {
       await this.look();
-      await new Promise((resolve) => setTimeout(resolve, EVERY));
+      await new Promise((resolve) => setTimeout(resolve, this.#every));
     }
   }
 
   #saw({ labels, browser, connection, id }: VirtualBrowserReport): void {
+    // others beside the units: they are nobody's to judge
+    if (labels['unit'] === undefined) return;
     const unit = Number(labels['unit']);
     const before = this.#places.get(unit);
     if (before && before.browser !== browser) {

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 /** A web server with a page for each unit of work, and a colour and a cookie of its own on each. */
 export interface UnitSite {
   urlOf(unit: number): string;
+  /** A download with {@link contentOf} the unit in it. */
+  fileOf(unit: number): string;
   close(): Promise<void>;
 }
 
@@ -13,9 +15,23 @@ export function colourOf(unit: number): [number, number, number] {
   return [(unit * 37) & 0xff, (unit * 101 + 50) & 0xff, (unit * 7 + 100) & 0xff];
 }
 
+/** What a unit's download holds: a few hundred kilobytes, so that it comes in parts. */
+export function contentOf(unit: number): Buffer {
+  return Buffer.alloc(300_000, `unit ${unit}\n`);
+}
+
 /** Serves it on a free port of loopback. */
 export async function openUnitSite(): Promise<UnitSite> {
   const server = createServer((request, response) => {
+    const file = /^\/file\/(\d+)$/.exec(request.url ?? '')?.[1];
+    if (file !== undefined) {
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        'content-disposition': `attachment; filename="unit-${file}.bin"`,
+      });
+      response.end(contentOf(Number(file)));
+      return;
+    }
     const unit = Number(request.url?.slice(1));
     response.writeHead(200, {
       'content-type': 'text/html',
@@ -29,6 +45,7 @@ export async function openUnitSite(): Promise<UnitSite> {
   const { port } = server.address() as AddressInfo;
   return {
     urlOf: (unit) => `http://127.0.0.1:${port}/${unit}`,
+    fileOf: (unit) => `http://127.0.0.1:${port}/file/${unit}`,
     close: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -39,9 +39,9 @@ export class Tap {
     return new Tap(server, new URL(wsUrl));
   }
 
-  /** Where a unit's client connects. */
-  urlOf(unit: number): string {
-    return `${this.wsUrl}?label.unit=${unit}`;
+  /** Where a unit's client connects: to a new virtual browser, unless a path says where else. */
+  urlOf(unit: number, path = '', query = ''): string {
+    return `${this.wsUrl}${path}?label.unit=${unit}${query}`;
   }
 
   /** Resolves when the connection of a unit has ended, by whomever; asked for before it is opened. */

@@ -1,23 +1,29 @@
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 
-import type { ClientKind } from './messages.js';
 import { readPng } from './png.js';
 import { PlainClient } from './plain-client.js';
 import { colourOf } from './site.js';
 
 /** Longest that any single step may take on a machine that is busy, ms. */
-const PATIENCE = 60_000;
+export const PATIENCE = 60_000;
 
 /** What a unit is done with. */
 export interface Job {
   readonly unit: number;
   readonly wsUrl: string;
   readonly url: string;
+  /** A file to download. */
+  readonly fileUrl: string;
+  /**
+   * Where a further connection of the unit goes, by path and query of its own; asked for before the first one ends, which is no loss
+   * from then on.
+   */
+  further(path: string, query: string): string;
 }
 
 /** What a unit saw: all of it can be foretold. */
-interface Seen {
+export interface Seen {
   readonly title: string;
   readonly sum: unknown;
   readonly cookie: string;
@@ -29,13 +35,19 @@ export class WrongResult extends Error {
   override readonly name = 'WrongResult';
 }
 
+/** With what a unit of work is done. */
+export type ClientKind = 'Puppeteer' | 'Playwright' | 'raw CDP';
+
 /** In turn. */
 export const kinds: readonly ClientKind[] = ['Puppeteer', 'Playwright', 'raw CDP'];
 
 /** Does one unit and checks all that it saw; rejects with WrongResult, or with what went wrong on the way. */
 export async function doUnit(kind: ClientKind, job: Job): Promise<void> {
-  const seen = await works[kind](job);
-  const { unit } = job;
+  mustBeRight(job.unit, await works[kind](job));
+}
+
+/** Throws WrongResult where a unit saw anything but its own page. */
+export function mustBeRight(unit: number, seen: Seen): void {
   const { width, height, first } = readPng(seen.screenshot);
   const is = {
     title: seen.title,
@@ -120,7 +132,7 @@ const works: Record<ClientKind, (job: Job) => Promise<Seen>> = {
 };
 
 /** Asks until the page is there: a context that a navigation took away answers with an error, or not with it. */
-async function loaded(evaluate: (expression: string) => Promise<unknown>, url: string): Promise<void> {
+export async function loaded(evaluate: (expression: string) => Promise<unknown>, url: string): Promise<void> {
   const expression = `location.href === '${url}' && document.readyState === 'complete'`;
   for (const end = performance.now() + PATIENCE; performance.now() < end;) {
     const isThere = await evaluate(expression).catch((error: Error) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { CdpmuxError } from '../errors.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
+import { flat } from './flat.js';
 import { Keeping } from './keeping.js';
 
 /** An id of `/json/version` that nobody came with is forgotten after this, ms. */
@@ -46,7 +47,7 @@ export class Directory {
   mint(name?: string): string {
     const known = name === undefined ? undefined : this.#idOfName.get(name);
     if (known !== undefined) return known;
-    const id = randomUUID();
+    const id = flat(randomUUID());
     this.#minted.set(id, name ?? '');
     return id;
   }
@@ -105,7 +106,7 @@ export class Directory {
     const onEnd = (): void => {
       keeping.close();
       this.#remove(id, name);
-      this.#ended.set(id, true);
+      this.#ended.set(flat(id), true);
     };
     const onIdle = (virtual: VirtualBrowser): void => keeping.idle(virtual);
     return { virtual: await make(id, { onEnd, onIdle, keeping }), name, keeping };
