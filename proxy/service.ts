@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** Finds addresses for the egress filter; the system's hosts file and DNS servers without it. */
   readonly resolve?: Resolve;
+  /** The directory in which `/proc` and `/sys` are, where a container's memory limit is read; `/` without it. */
+  readonly systemRoot?: string;
 }
 
 /** What a service consists of. */
@@ -51,7 +53,7 @@ export class Service {
 
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
-    const { env, tmpDir, log, load, resolve } = surroundings;
+    const { env, tmpDir, log, load, resolve, systemRoot } = surroundings;
     const {
       chrome,
       browsers,
@@ -79,6 +81,7 @@ export class Service {
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
+      ...(systemRoot !== undefined && { systemRoot }),
       browsers,
       pools,
       connections,

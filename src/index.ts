@@ -23,6 +23,7 @@ export type {
   BrowserReport,
   BrowserState,
   ConnectionReport,
+  ContainerReport,
   MemoryReport,
   QueueReport,
   VirtualBrowserReport,
