@@ -160,7 +160,7 @@ describe('a container that is nearly full', () => {
     const others = clients.filter((client) => client !== large);
     const pages = others.map((client) => client.send('Target.getTargets'));
     expect(await Promise.all(pages)).toHaveLength(3);
-  }, 60_000);
+  }, 120_000);
 
   it('has a soft limit below its hard one', () => {
     const sources = { flags: { set: ['memory.container.softShare=0.9', 'memory.container.hardShare=0.8'] } };
