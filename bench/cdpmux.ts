@@ -80,16 +80,18 @@ export async function startCdpmux(
   const gone = new Promise<void>((resolve) =>
     child.once('exit', () => resolve()).once('error', () => resolve()),
   );
+  let isClosing = false;
   const close = async (): Promise<void> => {
+    isClosing = true;
     // with SIGTERM it would wait for clients that are still there
     child.kill('SIGINT');
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
     await gone;
     clearTimeout(late);
   };
+  let said = '';
   try {
     const wsUrl = await new Promise<string>((resolve, reject) => {
-      let said = '';
       const late = setTimeout(() => reject(new Error(`cdpmux gave no URL within 30 s: ${said}`)), 30_000);
       const onText = (text: string): void => {
         said = (said + text).slice(-20_000);
@@ -106,6 +108,11 @@ export async function startCdpmux(
         reject(new Error(`cdpmux ended (${child.exitCode ?? child.signalCode}): ${said}`));
       });
       child.stdout?.once('data', () => clearTimeout(late));
+    });
+    // whoever measures would only see that nobody is there any more
+    void gone.then(() => {
+      if (isClosing) return;
+      console.error(`cdpmux ${child.pid} ended by itself (${child.exitCode ?? child.signalCode}): ${said}`);
     });
     return { wsUrl, url: `http://${new URL(wsUrl).host}`, pid: child.pid ?? -1, child, close };
   } catch (error) {

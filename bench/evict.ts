@@ -7,6 +7,7 @@ import { findChrome } from '../src/chrome/executable.js';
 import { startCdpmux } from './cdpmux.js';
 import { Closers } from './closers.js';
 import { growerNames, type Grower } from './evict/growers.js';
+import { Neighbours } from './evict/neighbours.js';
 import { growOnce, type Run } from './evict/run.js';
 import { quantile } from './figures.js';
 
@@ -39,7 +40,8 @@ if (!(Number(values.times) > 0) || which.some((one) => !growerNames.includes(one
 await Closers.with(async (closers) => {
   const kind = values.kind as BrowserKind;
   const executable = await findChrome({ chrome: undefined, kind, env: process.env, tmpDir: tmpdir() });
-  const settings = ['memory.evictionsPerMinute=1000', 'browsers.maxUses=100000'];
+  // one Chrome for all runs, however busy the machine is
+  const settings = ['memory.evictionsPerMinute=1000', 'browsers.maxUses=100000', 'health.timeout=60s'];
   const cdpmux = await startCdpmux(executable, { settings });
   closers.add(() => cdpmux.close());
   const runs: Run[] = [];
@@ -53,9 +55,11 @@ await Closers.with(async (closers) => {
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const grower of which) {
     const mine: Run[] = [];
+    const neighbours = await Neighbours.start(cdpmux.wsUrl, Number(values.neighbours));
     for (let nth = 0; nth < Number(values.times); nth++) {
-      mine.push(await growOnce(cdpmux, grower, { hardMb: HARD, neighbours: Number(values.neighbours) }));
+      mine.push(await growOnce(cdpmux, grower, { hardMb: HARD, neighbours }));
     }
+    await neighbours.stop();
     runs.push(...mine);
     console.log(row(grower, mine));
   }

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** Finds addresses for the egress filter; the system's hosts file and DNS servers without it. */
   readonly resolve?: Resolve;
+  /** The directory in which `/proc` and `/sys` are, where a container's memory limit is read; `/` without it. */
+  readonly systemRoot?: string;
 }
 
 /** What a service consists of. */
@@ -52,7 +54,7 @@ export class Service {
 
   /** Starts it; on failure nothing is left running. */
   static async start(config: Config, surroundings: Surroundings): Promise<Service> {
-    const { env, tmpDir, log, load, resolve } = surroundings;
+    const { env, tmpDir, log, load, resolve, systemRoot } = surroundings;
     const { chrome, listen, limits, admin, tls, policy } = config;
     const withoutSecrets = without(env, config.auth.variables);
     const egress = createEgress(policy.egress, {
@@ -66,6 +68,7 @@ export class Service {
       ...(chrome !== undefined && { chrome }),
       env: withoutSecrets,
       tmpDir,
+      ...(systemRoot !== undefined && { systemRoot }),
       ...(egress && { egress }),
       onFault: (error) =>
         log('error', 'a message could not be handled', { error: String((error as Error).stack) }),

@@ -29,6 +29,7 @@ export type {
   BrowserReport,
   BrowserState,
   ConnectionReport,
+  ContainerReport,
   MemoryReport,
   QueueReport,
   VirtualBrowserReport,

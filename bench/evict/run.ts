@@ -4,14 +4,15 @@ import { RawClient } from '../raw-client.js';
 import { until } from '../until.js';
 import { EventEar } from './events.js';
 import { growers, type Grower } from './growers.js';
-import { Neighbours, pageOf } from './neighbours.js';
+import { pageOf, type Neighbours } from './neighbours.js';
 
 const MB = 1024 * 1024;
 /** What a page without anything in it holds, MB: as cdpmux counts. */
 const EMPTY = 14;
 /** How often sizes are read, ms. */
 const LOOK = 5;
-const PATIENCE = 30_000;
+/** On a busy machine a page that grows is the last to get a processor. */
+const PATIENCE = 180_000;
 
 /** What one run came to; times are ms after the hard limit was passed, NaN where it did not happen. */
 export interface Run {
@@ -35,22 +36,24 @@ export interface Run {
 export async function growOnce(
   cdpmux: RunningCdpmux,
   grower: Grower,
-  { hardMb, neighbours: count }: { readonly hardMb: number; readonly neighbours: number },
+  { hardMb, neighbours }: { readonly hardMb: number; readonly neighbours: Neighbours },
 ): Promise<Run> {
   const pid = await chromeOf(cdpmux.url);
-  const neighbours = await Neighbours.start(cdpmux.wsUrl, count);
+  const before = neighbours.done;
   const ear = await EventEar.on(cdpmux.url);
   const renderers = new Renderers(pid);
   const client = await RawClient.connect(cdpmux.wsUrl);
   let closed: { code: number; reason: string; at: number } | undefined;
   client.onClosed = (code, reason) => (closed = { code, reason, at: Date.now() });
   const sessionId = await pageOf(client);
+  let hasDied = false;
+  client.onEvent = (message) => (hasDied ||= message.includes('"Inspector.targetCrashed"'));
   let peak = 0;
   let crossedAt = NaN;
   let goneAt = NaN;
   const timer = setInterval(() => {
     renderers.look();
-    const largest = Math.max(0, ...renderers.all.map(({ own }) => own / MB - EMPTY));
+    const largest = Math.max(0, ...[...renderers.all].map(({ own }) => own / MB - EMPTY));
     peak = Math.max(peak, largest);
     if (Number.isNaN(crossedAt) && largest > hardMb) crossedAt = Date.now();
     if (closed && Number.isNaN(goneAt) && largest < hardMb / 4) goneAt = Date.now();
@@ -63,16 +66,18 @@ export async function growOnce(
       () => undefined,
     );
     // One that died by itself is told to its client, who is not closed for it.
-    await until('the end', PATIENCE, () => Promise.resolve(closed)).catch(() => undefined);
-    const { code, reason, at } = closed ?? { code: 0, reason: 'it was not evicted', at: NaN };
+    await until('the end', PATIENCE, () => Promise.resolve(closed ?? (hasDied || undefined))).catch(
+      () => undefined,
+    );
+    const left = hasDied ? 'it died by itself' : `it was not evicted within ${PATIENCE} ms`;
+    const { code, reason, at } = closed ?? { code: 0, reason: left, at: NaN };
     const next = await RawClient.connect(cdpmux.wsUrl);
     await pageOf(next);
     const servedAt = Date.now();
     next.close();
     if (closed) await until('the end of its process', PATIENCE, () => Promise.resolve(goneAt || undefined));
-    await neighbours.stop();
     const warning = ear.events.find(({ type }) => type === 'memory.warning');
-    const errors = [...neighbours.errors];
+    const errors = neighbours.errors.splice(0);
     if ((await chromeOf(cdpmux.url)) !== pid) errors.push('the Chrome is another one');
     return {
       grower,
@@ -85,10 +90,11 @@ export async function growOnce(
       gone: goneAt - crossedAt,
       served: servedAt - crossedAt,
       errors,
-      neighboursDid: neighbours.done,
+      neighboursDid: neighbours.done - before,
     };
   } finally {
     clearInterval(timer);
+    renderers.close();
     ear.close();
     client.close();
   }

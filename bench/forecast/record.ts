@@ -56,7 +56,7 @@ export async function record(executable: ChromeExecutable): Promise<void> {
       const sizes: number[] = [];
       while (sizes.length < LENGTH) {
         renderers.look();
-        const largest = Math.max(0, ...renderers.all.map(({ own }) => own / MB - EMPTY_PAGE));
+        const largest = Math.max(0, ...[...renderers.all].map(({ own }) => own / MB - EMPTY_PAGE));
         sizes.push(Math.round(largest * 10) / 10);
         await delay(STEP);
       }

@@ -151,6 +151,7 @@ export const configSchema = z.strictObject({
       softLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
       hardLimitMb: integer(0, 1_000_000, '; 0 for no limit').default(0),
     }),
+    container: z.strictObject({ softShare: share().default(0.8), hardShare: share().default(0.9) }),
     isolateMb: integer(0, 16_384, "; 0 leaves V8's own").default(0),
     evictionsPerMinute: integer(0, 100_000).default(30),
   }),
@@ -237,6 +238,16 @@ export function conflicts(get: (path: string) => unknown): Conflict[] {
     if (typeof soft !== 'number' || typeof hard !== 'number' || hard === 0 || soft < hard) continue;
     const allowed = `more than ${group}.softLimitMb, which is ${soft}, or 0 for no limit`;
     found.push({ path: [...group.split('.'), 'hardLimitMb'], allowed });
+  }
+  const [softShare, hardShare] = [get('memory.container.softShare'), get('memory.container.hardShare')];
+  if (
+    typeof softShare === 'number' &&
+    typeof hardShare === 'number' &&
+    hardShare > 0 &&
+    softShare >= hardShare
+  ) {
+    const allowed = `more than memory.container.softShare, which is ${softShare}, or 0 for no limit`;
+    found.push({ path: ['memory', 'container', 'hardShare'], allowed });
   }
   const [idle, life] = [get('connections.idleTimeout'), get('connections.maxLifetime')];
   if (typeof idle === 'number' && typeof life === 'number' && life <= idle) {

@@ -59,12 +59,28 @@ interface Round {
 }
 
 /** What is known of one process. */
-interface Known {
+class Known implements OwnedProcess {
   readonly renderer: Renderer;
   owner: Owner | undefined;
   /** Whose the last round said it is. */
   guess: Owner | undefined;
-  readonly targetIds: Set<string>;
+  readonly targetIds = new Set<string>();
+
+  constructor(renderer: Renderer) {
+    this.renderer = renderer;
+  }
+
+  get pid(): number {
+    return this.renderer.pid;
+  }
+
+  get startTime(): number {
+    return this.renderer.startTime;
+  }
+
+  get own(): number {
+    return this.renderer.own;
+  }
 }
 
 /**
@@ -85,26 +101,20 @@ export class ProcessOwners {
   }
 
   /** All renderers, with what each held at the last look. */
-  get processes(): OwnedProcess[] {
-    return [...this.#known.values()].map(({ renderer: { pid, startTime, own }, owner, targetIds }) => {
-      return { pid, startTime, own, owner, targetIds };
-    });
+  get processes(): Iterable<OwnedProcess> {
+    return this.#known.values();
   }
 
   /** Reads which processes there are and what they hold. With `only` all that is new is that one's. */
   look(only?: Owner): void {
-    this.#renderers.look();
-    const all = this.#renderers.all;
-    for (const renderer of all) {
-      if (this.#known.get(renderer.pid)?.renderer !== renderer) {
-        this.#known.set(renderer.pid, { renderer, owner: undefined, guess: undefined, targetIds: new Set() });
-      }
-    }
-    const pids = new Set(all.map(({ pid }) => pid));
-    for (const [pid, known] of this.#known) {
-      if (!pids.has(pid)) this.#known.delete(pid);
-      else if (only && isPossible(known, only)) known.owner ??= only;
-    }
+    if (this.#renderers.look()) this.#sync();
+    if (!only) return;
+    for (const known of this.#known.values()) if (isPossible(known, only)) known.owner ??= only;
+  }
+
+  /** Gives back the files that it keeps open; it may look again. */
+  close(): void {
+    this.#renderers.close();
   }
 
   /** Memory of all processes of the Chrome, bytes. */
@@ -135,6 +145,17 @@ export class ProcessOwners {
     return this.#identifying;
   }
 
+  /** Others are there than before. */
+  #sync(): void {
+    const pids = new Set<number>();
+    for (const renderer of this.#renderers.all) {
+      const { pid } = renderer;
+      pids.add(pid);
+      if (this.#known.get(pid)?.renderer !== renderer) this.#known.set(pid, new Known(renderer));
+    }
+    for (const pid of this.#known.keys()) if (!pids.has(pid)) this.#known.delete(pid);
+  }
+
   async #identify(targets: readonly OwnedTarget[], urgency: Urgency): Promise<void> {
     const unknown = [...this.#known.values()].filter(({ owner }) => owner === undefined);
     if (unknown.length === 0) return;
@@ -145,9 +166,9 @@ export class ProcessOwners {
       else this.#match(target, Math.round(seconds * TICKS_PER_SECOND), round);
     };
     await Promise.all(targets.map(async (target) => onAnswer(target, await this.#ask(target.targetId))));
-    this.#renderers.look();
+    if (this.#renderers.look()) this.#sync();
     // The page of a process that was not looked at may have been taken for one of another.
-    if (this.#renderers.all.some(({ pid }) => !before.has(pid))) return;
+    if ([...this.#known.keys()].some((pid) => !before.has(pid))) return;
     const left = unknown.filter((known) => !this.#settle(known, round, urgency));
     this.#giveToSilent(left, round, urgency);
   }

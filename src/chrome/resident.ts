@@ -44,7 +44,7 @@ export function readSmall(path: string): string | undefined {
 let pageSize: number | undefined;
 
 /** Bytes in a page of memory: what the kernel says of this process in both units tells it. */
-function bytesInPage(): number {
+export function bytesInPage(): number {
   if (pageSize !== undefined) return pageSize;
   const kb = Number(/^VmSize:\s+(\d+) kB$/m.exec(readSmall('/proc/self/status') ?? '')?.[1]);
   const pages = Number(readSmall('/proc/self/statm')?.split(' ', 1)[0]);
@@ -87,16 +87,4 @@ export function argumentsOf(pid: number): string {
 /** Now on the clock of `startTime`, in clock ticks since boot. */
 export function ticksSinceBoot(): number {
   return Number(readSmall('/proc/uptime')?.split(' ', 1)[0]) * TICKS_PER_SECOND;
-}
-
-/** What the container that this process is in may use, and uses, bytes; undefined where there is no such limit. */
-export function containerMemory(): { readonly limit: number; readonly used: number } | undefined {
-  const path = /^0::(.*)$/m.exec(readSmall('/proc/self/cgroup') ?? '')?.[1] ?? '/';
-  // Inside a container its own group is the root of what it sees.
-  for (const group of [`/sys/fs/cgroup${path === '/' ? '' : path}`, '/sys/fs/cgroup']) {
-    const limit = Number(readSmall(`${group}/memory.max`));
-    const used = Number(readSmall(`${group}/memory.current`));
-    if (limit > 0 && used > 0) return { limit, used };
-  }
-  return undefined;
 }

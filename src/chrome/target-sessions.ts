@@ -28,14 +28,15 @@ export class TargetSessions implements EventSink {
     this.#upstream = upstream;
   }
 
-  /** Attaches to targets that are new, and forgets those that are gone. */
-  follow(targetIds: ReadonlySet<string>): void {
+  /** Attaches to targets that are new, and forgets those that are gone; false where that can't be done yet. */
+  follow(targetIds: ReadonlySet<string>): boolean {
     for (const targetId of this.#sessions.keys()) if (!targetIds.has(targetId)) this.#forget(targetId);
     if (this.#root.kind === 'none' && targetIds.size > 0) this.#open();
-    if (this.#root.kind !== 'open') return;
+    if (this.#root.kind !== 'open') return targetIds.size === 0;
     for (const targetId of targetIds) {
       if (!this.#sessions.has(targetId)) this.#attach(targetId, this.#root.id);
     }
+    return true;
   }
 
   /** The answer of a target within so many ms; undefined when it gave none, an error, or was not asked because it owes one. */

@@ -86,6 +86,11 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     return this.#settings.browsers.virtualPerBrowser;
   }
 
+  /** How many Chromes may be launched. */
+  get mostLaunched(): number {
+    return this.#settings.browsers.max;
+  }
+
   get slots(): Slot<ServedBrowser>[] {
     return this.#pool.slots;
   }

@@ -1,3 +1,4 @@
+import { ContainerMemory } from '../chrome/container-memory.js';
 import type { ChromeExecutable } from '../chrome/executable-types.js';
 import { sweepProfiles } from '../chrome/profile.js';
 import { CdpmuxError } from '../errors.js';
@@ -76,7 +77,8 @@ export class Mux {
     this.#policy = policyOf(options.outgoing);
     countEvents(this.feed, this.#metrics);
     const around = { pools: this.#pools, open: this.#open, feed: this.feed, metrics: this.#metrics };
-    this.#memory = new MemoryWatch(around, () => this.#options.memory);
+    const container = new ContainerMemory(options.systemRoot);
+    this.#memory = new MemoryWatch({ ...around, container }, () => this.#options.memory);
     this.#auditor = new Auditor({
       browsers: () => this.#pools.browsers,
       isKept: ({ id }) => this.#open.isKept(id),
@@ -120,6 +122,7 @@ export class Mux {
     this.#state = 'ready';
     this.#auditor.start();
     this.#health.start();
+    this.#memory.start();
   }
 
   /** The Chrome that is launched; undefined before `start`, and with remote ones. */
@@ -193,7 +196,8 @@ export class Mux {
 
   /** What is there now. */
   stats(): MuxStats {
-    return statsOf(this.#pools, this.#metrics);
+    const container = this.#memory.containerReport();
+    return { ...statsOf(this.#pools, this.#metrics), ...(container && { container }) };
   }
 
   /** What there is now of one tenant's. */

@@ -59,6 +59,8 @@ export interface MuxOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Where profiles are made. */
   readonly tmpDir: string;
+  /** The directory in which `/proc` and `/sys` are, where a container's memory limit is read; `/` where not given. */
+  readonly systemRoot?: string;
   /** Launch without Chrome's sandbox; by default only as root or in a container, where it can't work. */
   readonly noSandbox?: boolean;
   readonly browsers: BrowserSettings;

@@ -24,6 +24,13 @@ export interface MemoryReport {
   readonly unseen?: string;
 }
 
+/** What all processes of the container that cdpmux is in may use of memory, and use, MB. */
+export interface ContainerReport {
+  readonly limitMb: number;
+  /** Without files that the kernel can let go of at once. */
+  readonly usedMb: number;
+}
+
 /** One browser of a pool, as an operator sees it. */
 export interface BrowserReport {
   /** Its own, for as long as cdpmux runs; not Chrome's. */

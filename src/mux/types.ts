@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FileEntry, OpenFile } from '../virtual/file-store.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { Quota } from './quotas.js';
+import type { ContainerReport } from './reports.js';
 
 /** How urgent a client is while it waits for a place. */
 export type Priority = 'low' | 'normal' | 'high' | 'critical';
@@ -141,6 +142,8 @@ export interface MuxStats {
   readonly connectionReuse: number;
   /** Part of the commands since start, 0 to 1, that all may share the answer of and that were answered from memory. */
   readonly sharedAnswers: number;
+  /** Where the container that cdpmux is in has a memory limit. */
+  readonly container?: ContainerReport;
 }
 
 /** The part of the counts that one tenant may see: its own. */

@@ -15,6 +15,9 @@ export class MemoryMetrics {
   readonly #held: Gauge;
   readonly #resident: Gauge;
   readonly #largest: Gauge;
+  readonly #container: { readonly limit: Gauge; readonly used: Gauge };
+  /** What all processes of the container may use and use, bytes; set by who watches memory. */
+  containerUse: () => { readonly limit: number; readonly used: number } | undefined = () => undefined;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -39,14 +42,23 @@ export class MemoryMetrics {
       'cdpmux_memory_largest_bytes',
       'Memory that the pages of the heaviest browser hold, by pool.',
     );
-    for (const scope of ['virtual_browser', 'browser']) {
-      this.#warnings.inc({ scope }, 0);
-      this.#evictions.inc({ scope }, 0);
-    }
+    const single = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
+    this.#container = {
+      limit: single(
+        'cdpmux_container_memory_limit_bytes',
+        'What the container may use of memory, 0 where it has no limit.',
+      ),
+      used: single(
+        'cdpmux_container_memory_used_bytes',
+        'What the container uses of it, without files that can be let go of.',
+      ),
+    };
+    for (const scope of ['virtual_browser', 'browser', 'container']) this.#warnings.inc({ scope }, 0);
+    for (const scope of ['virtual_browser', 'browser']) this.#evictions.inc({ scope }, 0);
   }
 
   /** A soft limit was passed. */
-  countWarning(scope: 'virtual_browser' | 'browser'): void {
+  countWarning(scope: 'virtual_browser' | 'browser' | 'container'): void {
     this.#warnings.inc({ scope });
   }
 
@@ -57,7 +69,11 @@ export class MemoryMetrics {
 
   /** Sets the gauges; called at each scrape. */
   write(browsers: readonly MemorySnapshot[]): void {
-    for (const gauge of [this.#held, this.#resident, this.#largest]) gauge.reset();
+    const { limit, used } = this.#container;
+    for (const gauge of [this.#held, this.#resident, this.#largest, limit, used]) gauge.reset();
+    const use = this.containerUse();
+    if (use) limit.set(use.limit);
+    if (use) used.set(use.used);
     for (const { pool: name, memory } of browsers) {
       if (!memory) continue;
       const pool = name === '' ? 'default' : name;

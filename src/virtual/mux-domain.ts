@@ -130,13 +130,14 @@ export const muxDomain = {
     {
       name: 'memoryWarning',
       description:
-        'This virtual browser, or all in its Chrome together, hold more memory than the soft limit: let go of what is not needed, or close pages. Past the hard limit the largest virtual browsers are ended. Sent to those who cause it, as draining is.',
+        'This virtual browser, or all in its Chrome or container together, hold more memory than the soft limit: let go of what is not needed, or close pages. Past the hard limit the largest virtual browsers are ended. Sent to those who cause it, as draining is.',
       parameters: [
         {
           name: 'of',
           ...text,
-          enum: ['virtualBrowser', 'browser'],
-          description: 'Whose limit it is; that of a browser is of all in it together.',
+          enum: ['virtualBrowser', 'browser', 'container'],
+          description:
+            'Whose limit it is; that of a browser is of all in it together, that of a container of all browsers and cdpmux.',
         },
         {
           name: 'heldMb',

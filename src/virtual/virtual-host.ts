@@ -58,6 +58,7 @@ export class VirtualHost implements EventSink {
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
+  #targetChanges = 0;
   /** Added by `addSession` when Chrome attaches, taken off by `removeSession`. */
   readonly #sessions = new Map<string, ClientSession>();
   readonly #audit = new SlotAudit(this);
@@ -85,6 +86,11 @@ export class VirtualHost implements EventSink {
 
   get contextCount(): number {
     return this.#contexts.size;
+  }
+
+  /** Counts each time that a target comes or goes. */
+  get targetChanges(): number {
+    return this.#targetChanges;
   }
 
   get targetCount(): number {
@@ -279,6 +285,7 @@ export class VirtualHost implements EventSink {
     this.downloads.forget(virtual);
     for (const [id, { owner }] of this.#contexts) if (owner === virtual) this.#contexts.delete(id);
     for (const [id, { owner }] of this.#targets) if (owner === virtual) this.#targets.delete(id);
+    this.#targetChanges++;
   }
 
   /** Events of the shared discovery. */
@@ -320,6 +327,7 @@ export class VirtualHost implements EventSink {
     const isExcess = info.type === 'page' && !owner.quota.added('targets');
     const record: TargetRecord = { owner, info, movedAt: performance.now(), isExcess, sessions: 0 };
     this.#targets.set(info.targetId, record);
+    this.#targetChanges++;
     owner.targetCreated(record);
   }
 
@@ -362,6 +370,7 @@ export class VirtualHost implements EventSink {
     const record = this.#targets.get(targetId);
     if (!record) return;
     this.#targets.delete(targetId);
+    this.#targetChanges++;
     if (record.info.type === 'page') record.owner.quota.removed('targets');
     record.owner.targetDestroyed(targetId);
   }

@@ -186,6 +186,13 @@ export const status = z.object({
   ...tenantFigures,
   sessions: count('CDP sessions.'),
   pendingCommands: count('Commands without an answer as yet.'),
+  container: z
+    .object({
+      limitMb: megabytes('What the container may use of memory.'),
+      usedMb: megabytes('What all its processes use, without files that can be let go of.'),
+    })
+    .exactOptional()
+    .describe('Where the container that cdpmux is in has a memory limit.'),
   queue: z.object(queueFigures),
 }) satisfies z.ZodType<MuxStats>;
 

@@ -13,6 +13,8 @@ const URGENT = 64 * MB;
 /** How long after new ones owners of smaller ones are looked for, and twice as long each further time, up to the last, ms. */
 const FIRST_IDENTIFY = 250;
 const LAST_IDENTIFY = 8_000;
+/** What could not be attached to is tried again so soon, ms. */
+const FOLLOW = 1_000;
 /** How long a page may take to say what its process has used while others wait for that, ms. */
 const PROCESS_TIME = 100;
 /** Types of targets that may have a process that no other target is in. */
@@ -49,6 +51,8 @@ export class BrowserMemory {
   readonly #heaps = new WeakMap<VirtualBrowser, VirtualHeap>();
   /** When owners are looked for next, after how long, and of how many. */
   #identify = { at: 0, delay: FIRST_IDENTIFY, unknown: 0 };
+  /** When sessions were opened last, and how often targets had come or gone until then. */
+  readonly #followed = { changes: -1, at: -Infinity };
   #sampling: Promise<void> | undefined;
   #figures: BrowserFigures = { virtuals: [], nobodys: 0, held: 0, resident: undefined };
 
@@ -65,11 +69,16 @@ export class BrowserMemory {
 
   /** Of a launched one: whose each renderer is, as far as that is known. */
   get processes(): readonly OwnedProcess[] {
-    return this.#owners?.processes ?? [];
+    return this.#owners ? [...this.#owners.processes] : [];
   }
 
   get figures(): BrowserFigures {
     return this.#figures;
+  }
+
+  /** Counts each time that targets have come or gone. */
+  get changes(): number {
+    return this.#followed.changes;
   }
 
   /** Pages that did not answer in time when heaps were read last. */
@@ -78,12 +87,12 @@ export class BrowserMemory {
   }
 
   /**
-   * Reads what processes hold, and finds out whose they are: some 5 µs for each process, and no word to Chrome where all are known.
+   * Reads what processes hold, and finds out whose they are, without a word to Chrome where all are known.
    * `withResident` reads the size of all processes too, which samples do otherwise; who holds `lostMb` has to go.
    */
   look(now: number, withResident: boolean, lostMb: number): BrowserFigures {
     const { virtuals } = this.#served;
-    this.#follow();
+    this.#follow(now);
     const held = this.#owners
       ? this.#heldInProcesses(this.#owners, virtuals, now, (lostMb || Infinity) * MB)
       : this.#heldInHeaps(virtuals);
@@ -121,11 +130,17 @@ export class BrowserMemory {
   rest(): void {
     for (const sessions of this.#sessions.values()) sessions.close();
     this.#sessions.clear();
+    this.#followed.at = -Infinity;
+    this.#owners?.close();
     this.#figures = { ...this.#figures, virtuals: [], nobodys: 0, held: 0 };
   }
 
-  #follow(): void {
+  /** Has sessions on all targets; it costs more than all else, so it is done when others are there, and now and then for what failed. */
+  #follow(now: number): void {
     const { hosts } = this.#served;
+    const changes = hosts.reduce((sum, host) => sum + host.targetChanges, 0);
+    if (changes === this.#followed.changes && now - this.#followed.at < FOLLOW) return;
+    Object.assign(this.#followed, { changes, at: now });
     for (const [host, sessions] of this.#sessions) {
       if (hosts.includes(host)) continue;
       sessions.close();
@@ -134,7 +149,8 @@ export class BrowserMemory {
     for (const host of hosts) {
       let sessions = this.#sessions.get(host);
       if (!sessions) this.#sessions.set(host, (sessions = new TargetSessions(host.upstream)));
-      sessions.follow(new Set([...host.virtuals].flatMap(targetsOf).map(({ targetId }) => targetId)));
+      const targetIds = new Set([...host.virtuals].flatMap(targetsOf).map(({ targetId }) => targetId));
+      if (!sessions.follow(targetIds)) this.#followed.at = -Infinity;
     }
   }
 

@@ -10,12 +10,12 @@ import type { MemoryLimits } from './settings.js';
 
 /** What was found when somebody is warned. */
 export interface Finding {
-  readonly of: 'virtual_browser' | 'browser';
+  readonly of: 'virtual_browser' | 'browser' | 'container';
   /** Bytes. */
   readonly held: number;
   readonly limits: MemoryLimits;
-  /** Id of the browser. */
-  readonly browser: string;
+  /** Id of the browser, unless it is of all of them. */
+  readonly browser?: string;
   /** Whose limit it is, where it is not the browser's. */
   readonly virtual?: VirtualBrowser;
 }
@@ -48,13 +48,13 @@ export class Deeds {
     const softLimitMb = Math.round(limits.softLimitMb);
     const hardLimitMb = Math.round(limits.hardLimitMb);
     const heldMb = mbOf(held);
-    const who = of === 'browser' ? 'The pages of a browser hold' : 'A virtual browser holds';
+    const who = HOLDERS[of];
     feed.emit(
       'warn',
       'memory.warning',
       `${who} ${heldMb} MB, more than the soft limit of ${softLimitMb} MB`,
       {
-        browser,
+        ...(browser !== undefined && { browser }),
         heldMb,
         softLimitMb,
         hardLimitMb,
@@ -69,7 +69,7 @@ export class Deeds {
     const hardLimitMb = Math.round(limits.hardLimitMb);
     for (const { virtual, held: own } of causes) {
       tell(virtual, 'Mux.memoryWarning', {
-        of: of === 'browser' ? 'browser' : 'virtualBrowser',
+        of: of === 'virtual_browser' ? 'virtualBrowser' : of,
         heldMb: mbOf(held),
         ownMb: mbOf(own),
         softLimitMb,
@@ -113,6 +113,12 @@ export class Deeds {
     this.#around.feed.emit('info', 'memory.recovered', message, { browser: id });
   }
 
+  /** The container is well below its soft limit; what it holds, bytes. */
+  containerRecovered(held: number): void {
+    const message = 'This container holds less than four fifths of its soft limit again';
+    this.#around.feed.emit('info', 'memory.recovered', message, { heldMb: mbOf(held) });
+  }
+
   #mayEvict(browser: string, why: string): boolean {
     const now = performance.now();
     if (this.#around.evictions.tryTake(now)) return true;
@@ -124,6 +130,12 @@ export class Deeds {
     return false;
   }
 }
+
+const HOLDERS = {
+  virtual_browser: 'A virtual browser holds',
+  browser: 'The pages of a browser hold',
+  container: 'This container holds',
+} as const;
 
 /** The WebSocket close code of those who had to go. */
 const EVICTED = 4413;

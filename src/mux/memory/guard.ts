@@ -2,9 +2,11 @@ import type { Slot } from '../../pool/slot.js';
 import type { VirtualBrowser } from '../../virtual/virtual-browser.js';
 import type { ServedBrowser } from '../served-browser.js';
 import { BrowserMemory, type VirtualMemory } from './browser-memory.js';
+import { collect } from './collection.js';
 import type { Deeds } from './deeds.js';
-import { judge, mayCollect, mbOf, MB, unjudged, type Judged } from './judge.js';
+import { judge, mbOf, MB, unjudged, type Judged } from './judge.js';
 import { lookDelay, sampleDelay, URGENT_LOOK } from './pace.js';
+import type { Rounds } from './rounds.js';
 import { limitsOf, type MemoryLimits, type MemorySettings } from './settings.js';
 import { Trend } from './trend.js';
 import { WholeGuard } from './whole-guard.js';
@@ -21,6 +23,7 @@ export interface GuardSurroundings {
   readonly capacity: () => number;
   readonly settings: () => MemorySettings;
   readonly deeds: Deeds;
+  readonly rounds: Rounds;
 }
 
 /** Watches the memory of one browser while anybody is in it, and does what its limits ask for. */
@@ -31,44 +34,45 @@ export class BrowserGuard {
   readonly #trends = new WeakMap<VirtualBrowser, Trend>();
   readonly #trend = new Trend();
   readonly #whole: WholeGuard;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #onTurn = (now: number): number | undefined => {
+    const next = this.#look(now);
+    if (next === undefined) this.memory.rest();
+    return next;
+  };
   #sampledAt = -Infinity;
-  #heldAtSample = 0;
+  #atSample = { held: 0, changes: 0 };
 
   constructor(around: GuardSurroundings) {
     this.#around = around;
     this.memory = new BrowserMemory(around.served);
     this.#whole = new WholeGuard(around, {
       collect: (all, judged, now) => this.#collect(all, judged, now),
-      evict: (one, why) => this.#evict(one, why),
+      evict: (one, why) => this.evict(one, why),
     });
+  }
+
+  /** Whether it is being looked at. */
+  get isAwake(): boolean {
+    return this.#around.rounds.has(this.#onTurn);
   }
 
   /** Somebody is in it. */
   wake(): void {
-    if (this.#timer === undefined && this.#around.settings().enabled) this.#lookIn(0);
+    const { rounds, settings } = this.#around;
+    if (settings().enabled && !this.isAwake) rounds.add(this.#onTurn);
   }
 
   /** Looks no more. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#around.rounds.delete(this.#onTurn);
     this.memory.rest();
-  }
-
-  #lookIn(delay: number): void {
-    this.#timer = setTimeout(() => {
-      const next = this.#look(performance.now());
-      if (next === undefined) this.stop();
-      else this.#lookIn(next);
-    }, delay).unref();
   }
 
   /** One look; how soon the next is due, ms, or undefined when there is nobody to look at. */
   #look(now: number): number | undefined {
     const { served, settings, capacity } = this.#around;
     const { enabled, interval, virtual, rss } = settings();
-    if (!enabled || (served.virtuals.length === 0 && !this.#whole.isReplacing)) {
+    if (!enabled || (served.virtuals.length === 0 && !this.#whole.isPending)) {
       this.#whole.reset();
       return undefined;
     }
@@ -110,24 +114,17 @@ export class BrowserGuard {
     if (verdict === 'collect') this.#collect([one], judged, now);
     if (verdict === 'evict') {
       const limit = `limit ${limits.hardLimitMb} MB (memory.virtual.hardLimitMb)`;
-      this.#evict(one, `${mbOf(one.held)} MB held, ${limit}`);
+      this.evict(one, `${mbOf(one.held)} MB held, ${limit}`);
     }
     return verdict === 'collect';
   }
 
   #collect(all: readonly VirtualMemory[], judged: Judged, now: number): void {
-    if (!mayCollect(judged, now)) return;
-    const collection = { askedAt: now, doneAt: undefined };
-    judged.collection = collection;
-    const asked = all.map(({ virtual }) => this.memory.collectGarbage(virtual));
-    void Promise.all(asked).then((done) => {
-      if (!done.every(Boolean) || judged.collection !== collection) return;
-      judged.collection = { askedAt: now, doneAt: performance.now() };
-    });
+    collect(judged, now, () => all.map(({ virtual }) => this.memory.collectGarbage(virtual)));
   }
 
-  /** False when it may not go now. */
-  #evict({ virtual, held }: VirtualMemory, why: string): boolean {
+  /** Ends one; false when it may not go now. */
+  evict({ virtual, held }: VirtualMemory, why: string): boolean {
     if (virtual.ended) return true;
     if (!this.#around.deeds.evict(virtual, held, why, this.#around.served.id)) return false;
     this.memory.endProcesses(virtual);
@@ -135,10 +132,13 @@ export class BrowserGuard {
   }
 
   #sampleIfDue(now: number, left: number, interval: number, held: number): void {
-    const isIdle = left === Infinity && Math.abs(held - this.#heldAtSample) < NOISE;
-    if (now - this.#sampledAt < sampleDelay(interval, left, isIdle && held > 0)) return;
+    // Of a remote one nothing is known but by samples.
+    const isKnown = held > 0 || this.memory.seesProcesses;
+    const { changes } = this.memory;
+    const isSame = Math.abs(held - this.#atSample.held) < NOISE && changes === this.#atSample.changes;
+    if (now - this.#sampledAt < sampleDelay(interval, left, left === Infinity && isSame && isKnown)) return;
     this.#sampledAt = now;
-    this.#heldAtSample = held;
+    this.#atSample = { held, changes };
     void this.memory.sample();
   }
 }

@@ -21,6 +21,13 @@ export interface MemorySettings {
   readonly virtual: MemoryLimits;
   /** Of each browser's processes together, as the system counts them. */
   readonly rss: MemoryLimits;
+  /** Shares, 0 to 1, of what the container may use that cdpmux is in, if there is such a limit; 0 is none. */
+  readonly container: {
+    /** Past it those who cause it are warned. */
+    readonly softShare: number;
+    /** Past it the largest have to go. */
+    readonly hardShare: number;
+  };
   /** Of each V8 isolate of launched Chromes, by V8 itself, which kills the page; 0 leaves it at V8's 4 GB. */
   readonly isolateMb: number;
   /** Virtual browsers and browsers that may have to go per minute, or a wrong limit would empty the pool. */

@@ -42,8 +42,9 @@ export class WholeGuard {
     this.#means = means;
   }
 
-  get isReplacing(): boolean {
-    return this.#replacing !== undefined;
+  /** Has to be looked at although nobody is in it: it is above a hard limit, and goes unless that is soon over. */
+  get isPending(): boolean {
+    return this.#replacing !== undefined || this.#aboveSince !== undefined;
   }
 
   /** True where it is to be looked at again soon. */
@@ -57,8 +58,10 @@ export class WholeGuard {
       isAbove(held, limits) && over(held, limits, this.#held),
       isAbove(resident, rss) && over(resident, rss, this.#resident),
     ].find((why) => why !== false);
-    this.#aboveSince = above === undefined ? undefined : (this.#aboveSince ?? now);
-    if (above !== undefined && now - this.#aboveSince! > STILL_ABOVE) this.#replace(above, now);
+    const kind = this.#around.slot()?.state.kind;
+    const isStaying = kind === 'ready' || kind === 'cordoned';
+    this.#aboveSince = above !== undefined && isStaying ? (this.#aboveSince ?? now) : undefined;
+    if (above !== undefined && isStaying && now - this.#aboveSince! > STILL_ABOVE) this.#replace(above, now);
     this.#finishReplacing(figures.virtuals, now);
     return isUrgent;
   }
@@ -82,8 +85,10 @@ export class WholeGuard {
     const verdict = judge(judged, held, limits, now);
     if (judged.isWarned && !wasWarned) this.#warn(measure, held, limits);
     if (measure.isUntold) this.#tellCauses(measure, held, virtuals, limits, now);
-    // What belongs to nobody no eviction gives back.
-    const heaviest = largest(virtuals, held - nobodys - limits.hardLimitMb * MB);
+    // What belongs to nobody no eviction gives back; and who is ended must be of some use.
+    const given = virtuals.reduce((sum, one) => sum + one.held, 0);
+    const isHopeless = held - given > limits.hardLimitMb * MB;
+    const heaviest = isHopeless ? [] : largest(virtuals, held - nobodys - limits.hardLimitMb * MB);
     if (verdict === 'recovered') this.#recover();
     else if (verdict === 'collect') this.#means.collect(heaviest, judged, now);
     else if (verdict === 'evict' && (setting === 'memory' || now - this.#evictedAt > ENDING)) {
