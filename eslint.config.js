@@ -72,7 +72,7 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts', 'proxy/**/*.ts'],
-    ignores: ['proxy/main.ts', 'proxy/chrome-launcher/main.ts'],
+    ignores: ['proxy/main.ts', 'proxy/run.ts', 'proxy/chrome-launcher/main.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
@@ -93,7 +93,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['proxy/main.ts', 'proxy/chrome-launcher/main.ts'],
+    files: ['proxy/main.ts', 'proxy/run.ts', 'proxy/chrome-launcher/main.ts'],
     rules: { 'no-console': 'off' },
   },
   {
