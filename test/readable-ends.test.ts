@@ -78,7 +78,9 @@ describe('what the user of a library reads', () => {
         const client = await CdpClient.connect(`${cdpmux.wsUrl}devtools/browser/${id}`);
         const { sessionId } = await client.newPage();
         const expression = 'k=Array.from({length:150},()=>new Array(131072).fill(Math.random()));1';
-        client.raw(JSON.stringify({ id: 1e6, method: 'Runtime.evaluate', params: { expression }, sessionId }));
+        client.raw(
+          JSON.stringify({ id: 1e6, method: 'Runtime.evaluate', params: { expression }, sessionId }),
+        );
       }
     };
     const why = /memory: \d+ MB held, limit 100 MB \(memory\.virtual\.hardLimitMb\)/;

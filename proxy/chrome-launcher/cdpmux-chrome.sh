@@ -9,7 +9,16 @@ hand_over() {
     case $link in /*) script=$link ;; *) script=${script%/*}/$link ;; esac
   done
   case $script in */*) ;; *) script=./$script ;; esac
-  exec node "${script%/*}/main.js" "$@"
+  main=${script%/*}/main.js
+  if [ ! -f "$main" ]; then
+    printf '%s\n' "cdpmux-chrome: $script has no main.js beside it; link it from where cdpmux is installed, in place of copying it." >&2
+    exit 127
+  fi
+  if ! command -v node >/dev/null; then
+    printf '%s\n' "cdpmux-chrome: no node on PATH ($PATH), which it takes where no cdpmux runs on this machine; put one there." >&2
+    exit 127
+  fi
+  exec node "$main" "$@"
 }
 
 # TCP without a program for it needs bash; privileged, it takes no functions from the environment
@@ -102,7 +111,7 @@ find_cdpmux() {
 up='' down='' copiers=()
 clean_up() {
   ((${#copiers[@]})) && kill "${copiers[@]}" 2>/dev/null
-  [[ $up && -e $up ]] && rm -f "$up" "$down"
+  [[ $up ]] && rm -f -- "$up" "$down" 2>/dev/null
 }
 give_up() {
   { exec 9>&- 5>&- 6<&-; } 2>/dev/null
@@ -116,7 +125,7 @@ if [[ $pipes ]]; then
   up=${TMPDIR:-/tmp}/cdpmux-launch-$$-$RANDOM$RANDOM
   down=$up.answers up=$up.commands
   [[ $up == *[![:ascii:]]* || $up == *$'\n'* ]] && hand_over "$@"
-  mkfifo -m 600 "$up" "$down" 2>/dev/null || hand_over "$@"
+  mkfifo -m 600 -- "$up" "$down" 2>/dev/null || give_up "$@"
   # one that is open both ways waits for nobody; afterwards each end is one of one pipe
   { exec 7<>"$up" 8<>"$down" 5>"$up" 6<"$down" 7>&- 8>&-; } 2>/dev/null || give_up "$@"
 fi
@@ -127,15 +136,16 @@ read -r -t 120 verb rest <&9 || verb=node
 
 case $verb in
   port)
-    read -r port path proof <<<"$rest"
+    port=${rest%% *} rest=${rest#* }
+    path=${rest%% *} proof=${rest#* }
     # behind a forwarded port the browser's own port is on another machine
     line=
     { exec 8<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' "$proof" >&8 && read -r -t 2 line <&8; } 2>/dev/null
     { exec 8>&-; } 2>/dev/null
     [[ $line == 'HTTP/1.1 204 '* ]] || give_up "$@"
     if [[ $profile ]]; then
-      [[ -d $profile ]] || mkdir -p "$profile" || give_up "$@"
-      printf '%s\n%s' "$port" "$path" >"$profile/DevToolsActivePort" || give_up "$@"
+      [[ -d $profile ]] || mkdir -p -- "$profile" 2>/dev/null || give_up "$@"
+      { printf '%s\n%s' "$port" "$path" >"$profile/DevToolsActivePort"; } 2>/dev/null || give_up "$@"
     fi
     printf '\nDevTools listening on ws://127.0.0.1:%s%s\n' "$port" "$path" >&2
     ;;

@@ -1,4 +1,4 @@
-import { exclusiveFlags, isQuiet } from './flag-list.js';
+import { exclusiveFlags, isQuiet, tasks } from './flag-list.js';
 import { LaunchError } from './launch-error.js';
 
 /** What a program starts Chrome for. */
@@ -46,7 +46,11 @@ export function readCommandLine(args: readonly string[]): Invocation {
   return {
     kind: 'browser',
     wish: {
-      speaks: transportOf(find('remote-debugging-pipe'), find('remote-debugging-port')),
+      speaks: transportOf(
+        find('remote-debugging-pipe'),
+        find('remote-debugging-port'),
+        flags.find(({ name }) => tasks.has(name)),
+      ),
       userDataDir: find('user-data-dir')?.value,
       parameters,
       leftOut: [...new Set([...headed, ...unknown.map(({ flag }) => flag), ...urls])],
@@ -59,8 +63,17 @@ function parse(flag: string): Flag {
   return { flag, name, value };
 }
 
-function transportOf(pipe: Flag | undefined, port: Flag | undefined): BrowserWish['speaks'] {
+function transportOf(
+  pipe: Flag | undefined,
+  port: Flag | undefined,
+  task: Flag | undefined,
+): BrowserWish['speaks'] {
   if (pipe) return { kind: 'pipe' };
+  if (!port && task) {
+    throw new LaunchError(
+      `--${task.name} is work that a Chrome does by itself: give it to a real one. cdpmux-chrome stands for a Chrome that programs drive, by --remote-debugging-pipe or --remote-debugging-port=<port>.`,
+    );
+  }
   if (!port) {
     throw new LaunchError(
       'nobody could reach this browser: cdpmux-chrome stands for a Chrome that programs drive; start it with --remote-debugging-pipe or --remote-debugging-port=<port>.',

@@ -27,7 +27,7 @@ const quietFlags: ReadonlySet<string> = new Set(
   font-render-hinting force-color-profile force-fieldtrials generate-pdf-document-outline headless hide-scrollbars
   log-level log-file metrics-recording-only mute-audio no-default-browser-check no-first-run no-pings no-sandbox
   no-service-autorun no-startup-window no-zygote password-store propagate-iph-for-testing proxy-bypass-list proxy-server
-  remote-allow-origins remote-debugging-address remote-debugging-io-pipes remote-debugging-pipe remote-debugging-port
+  remote-allow-origins remote-debugging-io-pipes remote-debugging-pipe remote-debugging-port
   run-all-compositor-stages-before-draw single-process test-type unsafely-disable-devtools-self-xss-warnings
   use-angle use-gl use-mock-keychain user-data-dir v vmodule`.split(/\s+/),
 );
@@ -36,7 +36,24 @@ const quietFlags: ReadonlySet<string> = new Set(
 const playwrightPointers =
   '--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4';
 
+/** Ports are on loopback, as Chrome's are unless it is told otherwise. */
+const loopback = /^--remote-debugging-address=(127\.0\.0\.1|localhost|)$/;
+
 /** Whether a flag goes without saying. */
 export function isQuiet(name: string, flag: string): boolean {
-  return quietFlags.has(name) || name.startsWith('disable-') || flag === playwrightPointers;
+  return (
+    quietFlags.has(name) ||
+    name.startsWith('disable-') ||
+    flag === playwrightPointers ||
+    loopback.test(flag)
+  );
 }
+
+/** Work that Chrome does by itself, with no program that drives it. */
+export const tasks: ReadonlySet<string> = new Set([
+  'dump-dom',
+  'print-to-pdf',
+  'repl',
+  'screenshot',
+  'pack-extension',
+]);
