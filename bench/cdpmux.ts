@@ -8,6 +8,8 @@ import { endsWithUs } from './started.js';
 
 /** How long it may take to end, ms: killed, it would leave its Chrome's profile for the next start to sweep. */
 const STOP_DEADLINE = 30_000;
+/** How long it may take to listen, ms: a second, and many times as much where the machine has other things to do. */
+const START_DEADLINE = 60_000;
 
 /** A cdpmux in a process of its own, as in life. */
 export interface RunningCdpmux {
@@ -92,7 +94,10 @@ export async function startCdpmux(
   let said = '';
   try {
     const wsUrl = await new Promise<string>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`cdpmux gave no URL within 30 s: ${said}`)), 30_000);
+      const late = setTimeout(
+        () => reject(new Error(`cdpmux gave no URL within ${START_DEADLINE} ms: ${said}`)),
+        START_DEADLINE,
+      );
       const onText = (text: string): void => {
         said = (said + text).slice(-20_000);
         // its log may name other URLs before
