@@ -136,6 +136,7 @@ export function stillThere(stats: MuxStats): [name: string, count: number][] {
     connections: _open,
     connectionReuse: _ratio,
     sharedAnswers: _hits,
+    container: _container,
     ...counts
   } = stats;
   return Object.entries(counts).filter(([, count]) => count !== 0);

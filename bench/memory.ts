@@ -8,8 +8,9 @@ import { startDirect } from './direct-chrome.js';
 import { singleRatio } from './figures.js';
 import type { Figure } from './figures.js';
 import { launchOptions } from './launch-options.js';
+import { alone } from './pool/figure.js';
 import { RawClient } from './raw-client.js';
-import { settledSize } from './resident.js';
+import { settledSize, sizeOfProcesses } from './resident.js';
 import { openSite } from './site.js';
 
 /** What the memory suite is given. */
@@ -49,6 +50,7 @@ export async function memory(options: MemoryOptions): Promise<Figure[]> {
     ...(isShell && clients === 20
       ? [{ ...size, name: 'the same, in all', target: { of: 'cdpmux', relation: '<=', value: 600 } } as const]
       : []),
+    alone('memory', 'of these, cdpmux itself', 'MB', shared.own),
     figure(
       'the same pages in one Chrome without cdpmux (what no proxy gets below)',
       'MB',
@@ -77,7 +79,11 @@ async function sizes(pids: readonly number[], browsers: readonly Browser[], url:
   return { blank, visited: await settledSize(pids) };
 }
 
-async function together({ executable, clients, closers }: MemoryOptions): Promise<Sizes> {
+async function together({
+  executable,
+  clients,
+  closers,
+}: MemoryOptions): Promise<Sizes & { readonly own: number }> {
   const browsers: Browser[] = [];
   const started: (() => Promise<void>)[] = [];
   try {
@@ -90,7 +96,8 @@ async function together({ executable, clients, closers }: MemoryOptions): Promis
       started.push(() => browser.disconnect());
       browsers.push(browser);
     }
-    return await sizes([cdpmux.pid], browsers, site.url);
+    const all = await sizes([cdpmux.pid], browsers, site.url);
+    return { ...all, own: (await sizeOfProcesses([cdpmux.pid])).mb };
   } finally {
     for (const close of started.reverse()) await close();
   }

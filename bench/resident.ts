@@ -18,9 +18,14 @@ export async function processTree(roots: readonly number[]): Promise<ReadonlySet
 export async function proportionalSetSize(
   roots: readonly number[],
 ): Promise<{ mb: number; processes: number }> {
+  return sizeOfProcesses(await processTree(roots));
+}
+
+/** The same of these processes without those beneath them. */
+export async function sizeOfProcesses(pids: Iterable<number>): Promise<{ mb: number; processes: number }> {
   let kb = 0;
   let processes = 0;
-  for (const pid of await processTree(roots)) {
+  for (const pid of pids) {
     // one that has just ended has none
     const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
     const found = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
