@@ -6,14 +6,14 @@ import { judge } from './fuzz-judge.js';
 import type { FuzzReport } from './fuzz-run.js';
 import type { LastSent } from './fuzz-sent.js';
 
-const BATCH = 200;
+const BATCH = 100;
 /** A client begins anew after so many batches: what it has opened is closed. */
-const LIFE = 15;
+const LIFE = 20;
 /** No answer for so long is silence, ms. */
 const SILENCE = 300;
 /** So many silences are waited for where something is not answered that should be. */
 const PATIENCE = 20;
-/** A root that answers nothing for so long is stuck, ms. */
+/** A client that gets no answer at all for so long is stuck, ms. */
 const STUCK = 180_000;
 
 /** What the attackers of a run share. */
@@ -46,7 +46,10 @@ export class Attacker {
   async run(): Promise<void> {
     const { url, report, next } = this.#field;
     for (let batch = next(); batch !== undefined;) {
-      const client = await FuzzClient.open(url);
+      const client = await FuzzClient.open(url).catch((error: unknown) => {
+        this.#problem(batch!, `nobody is let in any more: ${String(error)}`);
+      });
+      if (!client) return;
       report.connections++;
       this.#methods = new Set();
       for (let life = 1; batch !== undefined; life++) {
@@ -100,7 +103,7 @@ export class Attacker {
   /** Whether the client got a new page in its virtual browser. */
   async #renew(client: FuzzClient, batch: number): Promise<boolean> {
     const { report } = this.#field;
-    const isRenewed = await within(STUCK, client.renew());
+    const isRenewed = await isDone(client, client.renew());
     if (client.ending) return false;
     if (!isRenewed) {
       this.#judge(client, batch);
@@ -121,7 +124,7 @@ export class Attacker {
       const { answers } = client;
       await client.silence(SILENCE);
       if (client.outstanding === 0 || client.ending) return;
-      if (!(await within(STUCK, client.ask('Browser.getVersion')))) {
+      if (!(await isDone(client, client.ask('Browser.getVersion')))) {
         this.#problem(batch, `the root answered nothing for ${STUCK} ms`);
         return;
       }
@@ -139,15 +142,17 @@ export class Attacker {
   }
 }
 
-/** Whether something resolves within so many ms. */
-async function within(ms: number, asked: Promise<unknown>): Promise<boolean> {
-  const late = new AbortController();
-  const isDone = await Promise.race([
-    asked.then(() => true),
-    delay(ms, false, { signal: late.signal }).catch(() => false),
-  ]);
-  late.abort();
-  return isDone;
+/** Whether something resolves before its client is stuck: on a busy machine many answers may come before. */
+async function isDone(client: FuzzClient, asked: Promise<unknown>): Promise<boolean> {
+  const done = asked.then(() => true);
+  for (;;) {
+    const { answers } = client;
+    const late = new AbortController();
+    const waited = delay(STUCK, false, { signal: late.signal }).catch(() => false);
+    const isResolved = await Promise.race([done, waited]);
+    late.abort();
+    if (isResolved || client.answers === answers) return isResolved;
+  }
 }
 
 function add(counts: Map<string, number>, key: string, count = 1): void {

@@ -1,13 +1,15 @@
 // One of the processes of `npm run fuzz`: node fuzz-process.js <options as JSON>
 import { Closers } from './closers.js';
-import { runFuzz, type FuzzOptions } from './fuzz-run.js';
+import { runFuzz, type FuzzOptions, type FuzzReport } from './fuzz-run.js';
 
 const [options = '{}'] = process.argv.slice(2);
 // the parent may end without a word
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 await Closers.with(async (closers) => {
-  const onProgress: FuzzOptions['onProgress'] = (report) => void process.send?.(report);
+  // nobody is left to hear it when the parent has ended
+  const ignore = (): void => undefined;
+  const onProgress = (report: FuzzReport): void => void process.send?.(report, undefined, {}, ignore);
   const report = await runFuzz({ ...(JSON.parse(options) as FuzzOptions), closers, onProgress });
-  process.send?.(report);
+  onProgress(report);
 });
-process.disconnect();
+if (process.connected) process.disconnect();

@@ -79,7 +79,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   const set = ['browsers.max=1', 'browsers.virtualPerBrowser=100', 'limits.targets=8', 'limits.contexts=8'];
   const sent = new LastSent();
   // on a machine that is busy with other things a Chrome answers late, and is to be lost for what it is sent only
-  set.push('limits.sessions=200', 'health.interval=60s', 'health.timeout=60s');
+  set.push('limits.sessions=200', 'health.interval=60s', 'health.timeout=60s', 'queue.timeout=180s');
   const config = loadConfig({ flags: { chrome, port: '0', set } });
   const service = await Service.start(config, {
     env: process.env,

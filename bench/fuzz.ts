@@ -11,7 +11,7 @@ const USAGE = `npm run fuzz -- [flags]
   --frames <n>              at most so many frames (1000000)
   --seed <n>                these frames (a random number, printed)
   --batch <n>[-<m>]         only this batch of a seed, as a problem names it, or these
-  --clients <n>             so many that send at a time in each process, each in its own virtual browser (12)
+  --clients <n>             so many that send at a time in each process, each in its own virtual browser (8)
   --processes <n>           so many at a time, each with a cdpmux and a Chrome of its own (one for each CPU; for --batch 1)
   --kind auto|shell|chrome  on which Chrome (auto: the headless shell where there is one)
   --chrome <path>           that very Chrome
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     frames: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     batch: { type: 'string' },
-    clients: { type: 'string', default: '12' },
+    clients: { type: 'string', default: '8' },
     processes: { type: 'string' },
     kind: { type: 'string', default: 'auto' },
     chrome: { type: 'string' },

@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import puppeteer from 'puppeteer-core';
@@ -21,6 +25,15 @@ const env = (more: Record<string, string>): Record<string, string> => ({
   TMPDIR: cdpmux.tmp,
   ...more,
 });
+
+/** One that nobody listens at. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await promisify(server.close.bind(server))();
+  return port;
+}
 
 async function titleBy(
   executablePath: string,
@@ -83,6 +96,21 @@ describe('cdpmux-chrome and a cdpmux with tokens', () => {
       code: 1,
       stderr: expect.stringContaining('This token is none of those that cdpmux knows'),
     });
+  });
+
+  it('listens at no port of a stranger’s choice', async () => {
+    const port = await freePort();
+    const texts = `\0\0--headless\0--remote-debugging-port=${port}\0`;
+    const headers = {
+      ...{ connection: 'Upgrade', upgrade: 'cdpmux-launch', authorization },
+      'cdpmux-length': String(Buffer.byteLength(texts)),
+    };
+    const asking = request(cdpmux.url, { headers });
+    asking.end();
+    const [, socket] = (await once(asking, 'upgrade')) as [unknown, Socket];
+    socket.write(texts);
+    expect(await text(socket)).toBe('node \n');
+    await expect(fetch(`http://127.0.0.1:${port}/json/version`)).rejects.toThrow('fetch failed');
   });
 
   it.each([

@@ -59,9 +59,12 @@ export class LaunchDesk {
       const [commands = '', answers = '', ...args] = await control.readTexts(length);
       const wish = wishOf(args);
       if (wish === undefined) control.tell('node');
-      else if (wish.speaks.kind === 'port')
-        return await this.#withPort(request, control, wish, wish.speaks.port);
-      else if (await this.#withPipes(request, control, wish, [commands, answers])) return;
+      else if (wish.speaks.kind === 'port') {
+        // a port of a stranger's choice would be one that something of this machine's may be about to take
+        if (wish.speaks.port === 0 || this.#isOwner(request))
+          return await this.#withPort(request, control, wish, wish.speaks.port);
+        control.tell('node');
+      } else if (await this.#withPipes(request, control, wish, [commands, answers])) return;
       else control.tell('node');
     } catch (error) {
       this.#refuse(control, request, error);
@@ -75,10 +78,9 @@ export class LaunchDesk {
     { parameters, leftOut }: BrowserWish,
     [commands, answers]: readonly [string, string],
   ): Promise<boolean> {
-    const { access, limits, log } = this.#options;
+    const { limits, log } = this.#options;
     // to open a path for a stranger would be a way to somebody else's pipe
-    const isOwner = access.identifyUpgrade(request).tenant.trust === 'local';
-    const pipes = isOwner ? await openFifos(commands, answers) : undefined;
+    const pipes = this.#isOwner(request) ? await openFifos(commands, answers) : undefined;
     if (!pipes) return false;
     const downstream = new PipeClient(pipes, limits(), (code, reason) => tellEnd(control, code, reason));
     try {
@@ -98,6 +100,10 @@ export class LaunchDesk {
     control.tell('pipe');
     tellLeftOut(control, leftOut);
     return true;
+  }
+
+  #isOwner(request: IncomingMessage): boolean {
+    return this.#options.access.identifyUpgrade(request).tenant.trust === 'local';
   }
 
   async #withPort(
