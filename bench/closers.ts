@@ -32,7 +32,10 @@ export class Closers {
   /** Runs `work`, and afterwards, or on Ctrl-C or SIGTERM, the steps. */
   static async with<T>(work: (closers: Closers) => Promise<T>): Promise<T> {
     const closers = new Closers();
+    let isEnding = false;
     const onSignal = (signal: NodeJS.Signals): void => {
+      isEnding = true;
+      console.error(`${signal}: what was started is closed`);
       const exit = (): never => process.exit(signal === 'SIGINT' ? 130 : 143);
       setTimeout(exit, SIGNAL_DEADLINE);
       void closers.run().then(exit);
@@ -40,6 +43,10 @@ export class Closers {
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
       return await work(closers);
+    } catch (error) {
+      // What fails now fails because it is being closed, and looks like a fault of what is measured: the exit is on its way.
+      if (isEnding) await new Promise(() => undefined);
+      throw error;
     } finally {
       await closers.run();
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
