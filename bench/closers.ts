@@ -56,6 +56,7 @@ export class Closers {
 }
 
 async function closeAndExit(closers: Closers, signal: NodeJS.Signals): Promise<never> {
+  console.error(`${signal}: what was started is closed`);
   const exit = (): never => process.exit(signal === 'SIGINT' ? 130 : 143);
   setTimeout(exit, SIGNAL_DEADLINE);
   await closers.run();

@@ -42,10 +42,7 @@ const loopback = /^--remote-debugging-address=(127\.0\.0\.1|localhost|)$/;
 /** Whether a flag goes without saying. */
 export function isQuiet(name: string, flag: string): boolean {
   return (
-    quietFlags.has(name) ||
-    name.startsWith('disable-') ||
-    flag === playwrightPointers ||
-    loopback.test(flag)
+    quietFlags.has(name) || name.startsWith('disable-') || flag === playwrightPointers || loopback.test(flag)
   );
 }
 
