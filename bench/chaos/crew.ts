@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { projectRoot } from '../paths.js';
 import type { News, Order, Unit } from './messages.js';
 
+/** How long they may take to load all client libraries, ms: a minute and more where others want the processors. */
+const START = 200_000;
 /** How long the clients may take to answer an order, ms. */
 const PATIENCE = 60_000;
 
@@ -29,7 +31,7 @@ export class Crew {
   static async start(program = 'chaos/clients.js'): Promise<Crew> {
     const child = fork(join(projectRoot, 'dist/bench', program), { execArgv: [] });
     const crew = new Crew(child);
-    await crew.#hear('ready', PATIENCE);
+    await crew.#hear('ready', START);
     return crew;
   }
 

@@ -53,6 +53,7 @@ export async function rest(
       data: told.heapMb - told.codeMb,
       external: told.externalMb,
       rss: told.rssMb,
+      ...(await writableMemory(cdpmux.pid)),
       fds: await openFiles(cdpmux.pid),
       ...told.resources,
       resources: Object.values(told.resources).reduce((sum, count) => sum + count, 0),
@@ -67,6 +68,14 @@ export async function rest(
 /** Open file descriptors of a process. */
 export async function openFiles(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
+}
+
+/** Memory of a process that is backed by no file, MB: what is resident, and all that it may write to, touched or not. */
+async function writableMemory(pid: number): Promise<{ anonymous: number; writable: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const of = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+  return { anonymous: of('RssAnon'), writable: of('VmData') };
 }
 
 /**

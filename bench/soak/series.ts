@@ -31,6 +31,8 @@ const atRest: readonly Series[] = [
   { key: 'code', name: 'of it code that V8 has compiled', unit: 'MB', matters: 4 },
   { key: 'external', name: 'external memory', unit: 'MB', matters: 0.5 },
   { key: 'rss', name: 'resident memory of cdpmux', unit: 'MB', matters: 5 },
+  { key: 'anonymous', name: 'of it backed by no file', unit: 'MB', matters: 5 },
+  { key: 'writable', name: 'memory that cdpmux may write to, touched or not', unit: 'MB', matters: 5 },
   { key: 'fds', name: 'open file descriptors', unit: '', matters: 1 },
   { key: 'resources', name: 'handles and requests of the event loop', unit: '', matters: 1 },
   { key: 'processes', name: 'processes of the Chromes', unit: '', matters: 1 },
