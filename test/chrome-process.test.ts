@@ -66,10 +66,7 @@ describe.each(kinds)('a launched Chrome (%s)', (kind, executable) => {
     const answers = await exchange(chrome, [version, newPage]);
     expect(JSON.parse(answers[0] ?? '')).toMatchObject({ id: 1, result: { protocolVersion: '1.3' } });
     expect(JSON.parse(answers[1] ?? '')).toMatchObject({ id: 2, result: { targetId: expect.any(String) } });
-    const processes = Object.values(survivors(chrome.pid, chrome.profilePath));
-    expect(processes.length).toBeGreaterThan(2);
-    // it is a thread, which saves what a process of its own would take
-    expect(processes.filter((line) => line.includes('network.mojom.NetworkService'))).toEqual([]);
+    expect(Object.keys(survivors(chrome.pid, chrome.profilePath)).length).toBeGreaterThan(2);
     expect(existsSync(chrome.profilePath)).toBe(true);
 
     // the second call joins the first

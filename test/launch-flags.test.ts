@@ -171,7 +171,7 @@ describe('a Chrome’s command line', () => {
     );
     const lists = flags.filter((flag) => flag.includes('able-features'));
     expect(lists[0]).toMatch(/^--disable-features=WebUIOmniboxPopup,.*,A,C$/);
-    expect(lists.slice(1)).toEqual(['--enable-features=NetworkServiceInProcess2,B,D']);
+    expect(lists.slice(1)).toEqual(['--enable-features=B,D']);
   });
 
   it('has extensions and the GPU off unless they are asked for', () => {

@@ -67,12 +67,6 @@ const DISABLED_FEATURES = [
   'AcceptCHFrame',
 ];
 
-const ENABLED_FEATURES = [
-  // the network service in a thread of the browser process: 15 MB less on full Chrome (`npm run bench -- --suite memory --kind chrome`), mostly what
-  // each process that is started anew relocates of Chrome's 11 MB of pointers. On Linux it has no sandbox of its own to lose.
-  'NetworkServiceInProcess2',
-];
-
 /** The last selection in the whole Chrome is pasted by a middle click, and may be a neighbour's. */
 const BLINK_SETTINGS = ['middleClickPasteAllowed=false'];
 
@@ -108,7 +102,6 @@ export function chromeFlags(options: FlagOptions): string[] {
     `--user-data-dir=${options.userDataDir}`,
     ...joined([
       `--disable-features=${DISABLED_FEATURES.join(',')}`,
-      `--enable-features=${ENABLED_FEATURES.join(',')}`,
       ...options.extra,
       `--blink-settings=${BLINK_SETTINGS.join(',')}`,
     ]),
