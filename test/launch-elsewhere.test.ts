@@ -125,6 +125,8 @@ describe('cdpmux-chrome and a cdpmux with tokens', () => {
     ).json()) as { browsers: { pid: number; state: string }[] };
     process.kill(browsers.find(({ state }) => state === 'ready')?.pid ?? 0, 'SIGKILL');
     expect(await exited).toEqual([1, null]);
+    // What it said last may be read after its end.
+    await eventually(() => said().endsWith('launch it again.\n'), { what: 'the reason' });
     expect(said()).toMatch(/cdpmux-chrome: cdpmux ended this browser \(4502: .*\); launch it again\.\n$/);
   });
 });
