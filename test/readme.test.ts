@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +42,8 @@ describe('the documents', () => {
       [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(([link, path, fragment]) => {
         const target = texts.get(path ? new URL(path, page).href : page);
         const headings = [...(target ?? '').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
-        const isThere = target !== undefined && (fragment === undefined || headings.includes(fragment));
+        const isFile = target !== undefined || existsSync(new URL(path || page, page));
+        const isThere = isFile && (fragment === undefined || headings.includes(fragment));
         return isThere ? [] : [`${page}: ${link}`];
       }),
     );
