@@ -1,7 +1,7 @@
-import { parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
 
 import type { Report } from './report.js';
+import { svgOf } from './svg.js';
 
 /** Room for one figure, pixels. */
 const STEP = 22;
@@ -46,12 +46,7 @@ export async function chart(report: Report, suite: string): Promise<string | und
       },
     ],
   };
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  return svgOf(spec);
 }
 
 const colour = {

@@ -2,16 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 
 import { findChrome } from '../src/chrome/executable.js';
-import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { ownVersion } from '../proxy/version.js';
+import { versionOf } from './chrome-version.js';
 import { Closers } from './closers.js';
 import { judge } from './compare.js';
-import { startDirect } from './direct-chrome.js';
 import { isMet, table } from './figures.js';
 import type { Figure } from './figures.js';
 import { readFlags, usage, type Flags } from './flags.js';
 import { explainProfiles } from './profile.js';
-import { RawClient } from './raw-client.js';
 import { suites } from './registry.js';
 import { conditions, machineOf, type Report } from './report.js';
 import { readReport, saveReport, writeReadme } from './results.js';
@@ -62,18 +60,6 @@ async function run(flags: Flags, closers: Closers): Promise<void> {
 const explanation =
   'ratio: cdpmux by direct, median of the rounds; both sides take turns within a round, so that\n' +
   "the machine's load weighs on both alike. direct and cdpmux: medians over all rounds.";
-
-async function versionOf(executable: ChromeExecutable, closers: Closers): Promise<string> {
-  const direct = await startDirect(executable);
-  const close = closers.add(() => direct.close());
-  const client = await RawClient.connect(direct.wsUrl);
-  try {
-    return (await client.request<{ product: string }>('Browser.getVersion')).product;
-  } finally {
-    client.close();
-    await close();
-  }
-}
 
 let flags: Flags;
 try {

@@ -24,7 +24,7 @@ await Closers.with(async (closers) => {
     await once(closed, 'exit');
     // what it was needed for fails
     fail(new Error('closed while it was used'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise(setImmediate);
     console.log('closed');
   });
   let fail;

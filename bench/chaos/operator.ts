@@ -33,7 +33,7 @@ export class Operator {
   }
 
   /** The counts of what is there now. */
-  async counts(): Promise<Omit<MuxStats, 'connections' | 'connectionReuse' | 'sharedAnswers'>> {
+  async counts(): Promise<Omit<MuxStats, 'connections' | 'connectionReuse' | 'sharedAnswers' | 'container'>> {
     const { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting } =
       await this.#get<MuxStats>('status');
     return { browsers, virtualBrowsers, clients, contexts, targets, sessions, pendingCommands, waiting };

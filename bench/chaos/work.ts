@@ -104,21 +104,7 @@ const works: Record<ClientKind, (job: Job) => Promise<Seen>> = {
   'raw CDP': async ({ unit, wsUrl, url }) => {
     const client = await PlainClient.connect(wsUrl, PATIENCE);
     try {
-      const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', { url });
-      const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', {
-        targetId,
-        flatten: true,
-      });
-      const evaluate = async (expression: string): Promise<unknown> => {
-        const params = { expression, awaitPromise: true, returnByValue: true };
-        const reply = await client.send<{ result: { value: unknown } }>(
-          'Runtime.evaluate',
-          params,
-          sessionId,
-        );
-        return reply.result.value;
-      };
-      await loaded(evaluate, url);
+      const { targetId, sessionId, evaluate } = await openAt(client, url);
       const sum = await evaluate(`${unit} * 7`);
       const cookie = (await evaluate('document.cookie')) as string;
       const shot = await client.send<{ data: string }>('Page.captureScreenshot', {}, sessionId);
@@ -131,8 +117,31 @@ const works: Record<ClientKind, (job: Job) => Promise<Seen>> = {
   },
 };
 
+/** A page that a raw client has opened, loaded. */
+interface RawPage {
+  readonly targetId: string;
+  readonly sessionId: string;
+  readonly evaluate: (expression: string) => Promise<unknown>;
+}
+
+/** Opens a page, and waits until it is loaded. */
+export async function openAt(client: PlainClient, url: string): Promise<RawPage> {
+  const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', { url });
+  const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', {
+    targetId,
+    flatten: true,
+  });
+  const evaluate = async (expression: string): Promise<unknown> => {
+    const params = { expression, awaitPromise: true, returnByValue: true };
+    const reply = await client.send<{ result: { value: unknown } }>('Runtime.evaluate', params, sessionId);
+    return reply.result.value;
+  };
+  await loaded(evaluate, url);
+  return { targetId, sessionId, evaluate };
+}
+
 /** Asks until the page is there: a context that a navigation took away answers with an error, or not with it. */
-export async function loaded(evaluate: (expression: string) => Promise<unknown>, url: string): Promise<void> {
+async function loaded(evaluate: (expression: string) => Promise<unknown>, url: string): Promise<void> {
   const expression = `location.href === '${url}' && document.readyState === 'complete'`;
   for (const end = performance.now() + PATIENCE; performance.now() < end;) {
     const isThere = await evaluate(expression).catch((error: Error) => {

@@ -1,6 +1,6 @@
-import { parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
 
+import { svgOf } from '../svg.js';
 import type { SoakReport } from './report.js';
 
 /** Size of one series, pixels. */
@@ -43,12 +43,7 @@ export async function soakChart({ rounds, slopes, warmUp }: SoakReport): Promise
       ],
     },
   };
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  return svgOf(spec);
 }
 
 const colour = {

@@ -1,10 +1,7 @@
 import { loadavg } from 'node:os';
 
 import { ownVersion } from '../../proxy/version.js';
-import type { ChromeExecutable } from '../../src/index.js';
-import type { Closers } from '../closers.js';
-import { startDirect } from '../direct-chrome.js';
-import { RawClient } from '../raw-client.js';
+import { versionOf } from '../chrome-version.js';
 import { machineOf } from '../report.js';
 import type { SoakReport } from './report.js';
 import { soak, type SoakOptions } from './run.js';
@@ -52,16 +49,4 @@ export async function measureSoak(options: MeasureOptions): Promise<SoakReport> 
   });
   if (!report) throw new Error('the soak ended before its first round');
   return report;
-}
-
-async function versionOf(executable: ChromeExecutable, closers: Closers): Promise<string> {
-  const direct = await startDirect(executable);
-  const close = closers.add(() => direct.close());
-  const client = await RawClient.connect(direct.wsUrl);
-  try {
-    return (await client.request<{ product: string }>('Browser.getVersion')).product;
-  } finally {
-    client.close();
-    await close();
-  }
 }

@@ -10,8 +10,8 @@ import { PlainClient } from '../chaos/plain-client.js';
 import { contentOf } from '../chaos/site.js';
 import {
   doUnit,
-  loaded,
   mustBeRight,
+  openAt,
   PATIENCE,
   WrongResult,
   type ClientKind,
@@ -184,24 +184,6 @@ export const works = {
 
 /** Name of a kind of unit. */
 export type Work = keyof typeof works;
-
-async function openAt(
-  client: PlainClient,
-  url: string,
-): Promise<{ evaluate: (expression: string) => Promise<unknown> }> {
-  const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', { url });
-  const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', {
-    targetId,
-    flatten: true,
-  });
-  const evaluate = async (expression: string): Promise<unknown> => {
-    const params = { expression, awaitPromise: true, returnByValue: true };
-    const reply = await client.send<{ result: { value: unknown } }>('Runtime.evaluate', params, sessionId);
-    return reply.result.value;
-  };
-  await loaded(evaluate, url);
-  return { evaluate };
-}
 
 function mustBePdf(bytes: Uint8Array): void {
   const text = Buffer.from(bytes).toString('latin1');

@@ -166,8 +166,11 @@ const sizes: number[] = [];
 
 /** Reads what a renderer holds now; false when it has ended. */
 function readSize(one: Seen): boolean {
-  // A zombie has nothing.
-  if (one.statm.read(sizes, 3) < 3 || sizes[1] === 0) return false;
+  if (one.statm.read(sizes, 3) < 3 || sizes[1] === 0) {
+    // A zombie has nothing, and its file is still there.
+    one.statm.close();
+    return false;
+  }
   one.own = (sizes[1]! - sizes[2]!) * bytesInPage();
   return true;
 }

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Message } from '../support/cdp-client.js';
 
 /** Longest that is waited for what must come, ms. */
-const DEADLINE = 75_000;
+const DEADLINE = 15_000;
 
 interface Pending {
   readonly asked: string;

@@ -70,10 +70,9 @@ async function openByCri(url: string, count: number): Promise<{ client: Client; 
 async function waitByCri(url: string, slow: string): Promise<Waits> {
   const { client, sessions } = await openByCri(url, 2);
   const [page = '', other = ''] = sessions;
-  await client.send('Runtime.enable', {}, page);
+  await client.send('Runtime.enable', undefined, page);
   await client.send('Network.enable', {}, other);
-  const heard = (event: string): Promise<void> =>
-    new Promise((resolve) => client.once(event as 'ready', () => resolve()));
+  const heard = (event: string): Promise<void> => new Promise((resolve) => client.on(event, () => resolve()));
   const begun = [heard(`Runtime.consoleAPICalled.${page}`), heard(`Network.requestWillBeSent.${other}`)];
   const waits = {
     evaluate: client.send('Runtime.evaluate', { expression: endless, awaitPromise: true }, page),
