@@ -13,6 +13,9 @@ import { openSite, type Site } from './support/site.js';
 /** What differs between these is chance, and is not asked of later runs. */
 const RUNS_ALONE = 3;
 
+/** So long the attacker goes on here, ms; `npm run attack -- --part latency` has it go on to the work's end. */
+const PRESSED = 3_000;
+
 /** Longest that the work may take; alone it takes about 2 s, and here all of it shares one process, ms. */
 const PATIENCE = 50_000;
 
@@ -47,6 +50,7 @@ describe('a client at work in one Chrome', () => {
     'finishes its work and is told what it is told alone beside one that $name',
     async ({ press }) => {
       const pressing = await press(stage.parties.attacker, site);
+      const release = setTimeout(() => void pressing.stop(), PRESSED);
       try {
         const late = new AbortController();
         const run = await Promise.race([
@@ -57,6 +61,7 @@ describe('a client at work in one Chrome', () => {
         if (!run) throw new Error(`the work was not done within ${PATIENCE} ms`);
         expect(alone.differences(run)).toEqual([]);
       } finally {
+        clearTimeout(release);
         await pressing.stop();
       }
     },
