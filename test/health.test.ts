@@ -1,10 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../proxy/config.js';
 import { ejectionTime, isOutlier, isPanic, mayEject, slowStart } from '../src/mux/health/policy.js';
+import { CdpClient } from './support/cdp-client.js';
 import { areToldApart, endOf, HealthArena, ready, until } from './support/health-arena.js';
 import { ticksOf } from './support/renderers.js';
 
 const LONG = 120_000;
+/** Commands that Chrome needs seconds for. */
+const FLOOD = 20_000;
+const LENGTH = 10_000;
 
 const arena = new HealthArena();
 afterEach(() => arena.close());
@@ -50,6 +54,31 @@ describe('a browser that answers no more (all that befalls one: npm run health)'
       expect({ barred, ...report }).toMatchObject({ barred: undefined, id: victim.id, health: 'closed' });
       const [client] = await arena.clientsOf(cdpmux, 1);
       expect([client!.browser, await client!.works()]).toEqual([victim.id, 42]);
+    },
+    LONG,
+  );
+
+  it(
+    'is not taken for one, where it answers so many that the check waits behind them',
+    async () => {
+      const cdpmux = await arena.start(
+        { 'browsers.min': 1, 'browsers.max': 1, 'limits.commandsPerSecond': 0, 'limits.pending': 1_000_000 },
+        { timeout: 600, pageInterval: 1_000 },
+      );
+      const [busy] = ready(cdpmux) as unknown as [{ id: string }];
+      const client = await CdpClient.connect(cdpmux.wsUrl);
+      const { sessionId } = await client.newPage(`data:text/html,${'x'.repeat(LENGTH)}`);
+      const answers = (): number => client.received.length;
+      let id = 1_000_000;
+      const flood = (count: number): void => {
+        for (let n = 0; n < count; n++)
+          client.raw(JSON.stringify({ id: id++, method: 'Page.getNavigationHistory', sessionId }));
+      };
+      const before = answers();
+      flood(FLOOD);
+      await until('all answers', () => answers() - before >= FLOOD, 90_000);
+      expect(cdpmux.told('browser.lost')).toEqual([]);
+      expect(cdpmux.told('browser.health-open', busy.id)).toEqual([]);
     },
     LONG,
   );

@@ -98,8 +98,8 @@ describe('a whole Chrome past its hard limit', () => {
     expect(seen.filter((type) => type === 'memory.replaced')).toHaveLength(2);
     expect(seen).not.toContain('browser.lost');
     const { body } = await cdpmux.mux.metricsText();
-    expect(body).toMatch(/^cdpmux_toldevictions_total\{scope="browser"\} 2$/m);
-    expect(body).toMatch(/^cdpmux_toldevictions_total\{scope="virtual_browser"\} 0$/m);
+    expect(body).toMatch(/^cdpmux_memory_evictions_total\{scope="browser"\} 2$/m);
+    expect(body).toMatch(/^cdpmux_memory_evictions_total\{scope="virtual_browser"\} 0$/m);
   }, 120_000);
 
   it('is judged by its processes as well: it warns, the largest goes first, and what helps no more is replaced', async () => {

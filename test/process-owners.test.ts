@@ -43,6 +43,19 @@ describe('the processes of pages in contexts of their own', () => {
     await chrome.close(2_000);
   });
 
+  /** Waits until there is a session on each page by which it can be asked. */
+  const follow = (pages: readonly OwnedTarget[]): Promise<void> => {
+    const ids = new Set(pages.map(({ targetId }) => targetId));
+    return eventually(
+      async () => {
+        sessions.follow(ids);
+        const times = await Promise.all(pages.map(({ targetId }) => processTime(targetId)));
+        return times.every((one) => one !== undefined);
+      },
+      { within, what: 'an own session on each page' },
+    );
+  };
+
   const processTime = async (targetId: string): Promise<number | undefined> => {
     const answer = await sessions.ask(targetId, 'Performance.getMetrics', undefined, 1_000);
     return answer?.metrics.find(({ name }) => name === 'ProcessTime')?.value;
@@ -70,16 +83,7 @@ describe('the processes of pages in contexts of their own', () => {
   it('are found by what each has done, also when one of them is stuck in a loop', async () => {
     const pages: (OwnedTarget & { sessionId: string })[] = [];
     for (const id of ['a', 'b', 'c', 'd']) pages.push(await openPage(id));
-    const ids = new Set(pages.map(({ targetId }) => targetId));
-    await eventually(
-      async () => {
-        sessions.follow(ids);
-        return (await Promise.all(pages.map(({ targetId }) => processTime(targetId)))).every(
-          (one) => one !== undefined,
-        );
-      },
-      { within, what: 'an own session on each page' },
-    );
+    await follow(pages);
     for (const [nth, { sessionId }] of pages.entries()) await hold(sessionId, 40 * (nth + 1));
     const stuck = pages[2]!;
     void chrome.connection
@@ -112,5 +116,44 @@ describe('the processes of pages in contexts of their own', () => {
       },
       { within, what: 'the end of the process of a closed page' },
     );
+  }, 60_000);
+
+  it('are not found by what a page says whose own process has ended since', async () => {
+    const heavy = (): number[] =>
+      [...owners.processes].filter(({ own }) => own > 45 * MB).map(({ pid }) => pid);
+    owners.look();
+    const others = new Set(heavy());
+    const [dying, large] = [await openPage('dying'), await openPage('large')];
+    await hold(large.sessionId, 60);
+    let pid = 0;
+    await eventually(
+      () => {
+        owners.look();
+        pid = heavy().find((one) => !others.has(one)) ?? 0;
+        return pid !== 0;
+      },
+      { within, what: 'the process of the large page' },
+    );
+    await follow([dying]);
+    const crash = async (): Promise<void> => {
+      const count = [...owners.processes].length;
+      void chrome.connection.request('Page.crash', {}, dying.sessionId).catch(() => undefined);
+      await eventually(
+        () => {
+          owners.look();
+          return [...owners.processes].length < count;
+        },
+        { within, what: 'the end of its process' },
+      );
+    };
+    // by chance both have used the same, and the one that answered is gone when its answer is read
+    const watched = new ProcessOwners(chrome.pid!, async () => {
+      await crash();
+      return timesOf(pid)!.ticks / 100;
+    });
+    watched.look();
+    await watched.identify([dying], { urgent: new Set([pid]), lost: new Set() });
+    expect([...watched.processes].find((one) => one.pid === pid)).toMatchObject({ owner: undefined });
+    watched.close();
   }, 60_000);
 });

@@ -3,12 +3,14 @@ import { browserLost, type CdpError } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { Connection } from './connection.js';
 
-/** While bytes come or go an answer may be late for so many times the timeout: what is large goes first. */
-const LONGEST_QUEUE = 3;
+/** While bytes leave an answer may be late for so many times the timeout; Chrome goes on reading for a while when it hangs. */
+const LONGEST_UPLOAD = 3;
+/** While bytes come it is alive, since all of them pass its main thread, and its answer is behind them. */
+const LONGEST_QUEUE = 24;
 
 /**
- * A round trip of a cheap command, in ms. Rejects with TIMEOUT when for `timeout` ms neither an answer nor anything else
- * came or went, and with BROWSER_LOST when the connection ended meanwhile.
+ * A round trip of a cheap command, in ms; long where much was asked before. Rejects with TIMEOUT when for `timeout` ms neither an
+ * answer nor anything else came or went, and with BROWSER_LOST when the connection ended meanwhile.
  */
 export function roundTrip(connection: Connection, timeout: number): Promise<number> {
   const started = performance.now();
@@ -23,6 +25,7 @@ export function roundTrip(connection: Connection, timeout: number): Promise<numb
       const answers = ponged ? ', though it answers WebSocket pings' : ', nor a WebSocket ping';
       return `Browser.getVersion${connection.hasPing ? answers : ''}`;
     },
+    longest: LONGEST_QUEUE,
   });
 }
 
@@ -76,10 +79,13 @@ interface Question<T> {
   ask(settle: Settle<T>): void;
   /** What was not answered. */
   silence(): string;
+  /** While bytes come it waits for so many times the timeout. */
+  readonly longest?: number;
 }
 
 /** Silence is what counts: a Chrome that sends or takes something is alive, and its answer is behind that. */
 function withDeadline<T>(connection: Connection, timeout: number, question: Question<T>): Promise<T> {
+  const { longest = LONGEST_UPLOAD } = question;
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     let isOver = false;
@@ -87,13 +93,14 @@ function withDeadline<T>(connection: Connection, timeout: number, question: Ques
       isOver = true;
       clearTimeout(timer);
     };
-    const wait = (left: number): void => {
+    const wait = (nth: number): void => {
       const { received, backlog } = connection;
       const judge = (): void => {
         if (isOver) return;
-        const moved = connection.received !== received || connection.backlog < backlog;
-        if (moved && left > 1) {
-          wait(left - 1);
+        const came = connection.received !== received && nth < longest;
+        const went = connection.backlog < backlog && nth < LONGEST_UPLOAD;
+        if (came || went) {
+          wait(nth + 1);
           return;
         }
         end();
@@ -102,7 +109,7 @@ function withDeadline<T>(connection: Connection, timeout: number, question: Ques
       // This process may have been late itself: what has come by then is read first.
       timer = setTimeout(() => setImmediate(() => setImmediate(judge)), timeout);
     };
-    wait(LONGEST_QUEUE);
+    wait(1);
     question.ask((error, result) => {
       if (isOver) return false;
       end();

@@ -49,7 +49,7 @@ export interface Urgency {
 /** One round of questions. */
 interface Round {
   /** What each process had used before it, in ticks. */
-  readonly before: ReadonlyMap<number, number>;
+  readonly before: ReadonlyMap<Known, number>;
   /** Targets that fit one process only. */
   readonly fits: Map<Known, OwnedTarget[]>;
   /** Processes that fit any. */
@@ -159,7 +159,8 @@ export class ProcessOwners {
   async #identify(targets: readonly OwnedTarget[], urgency: Urgency): Promise<void> {
     const unknown = [...this.#known.values()].filter(({ owner }) => owner === undefined);
     if (unknown.length === 0) return;
-    const before = new Map([...this.#known.keys()].map((pid) => [pid, timesOf(pid)?.ticks ?? Infinity]));
+    const all = [...this.#known.values()];
+    const before = new Map(all.map((known) => [known, timesOf(known.pid)?.ticks ?? Infinity]));
     const round: Round = { before, fits: new Map(), claimed: new Set(), silent: [] };
     const onAnswer = (target: OwnedTarget, seconds: number | undefined): void => {
       if (seconds === undefined) round.silent.push(target);
@@ -168,21 +169,21 @@ export class ProcessOwners {
     await Promise.all(targets.map(async (target) => onAnswer(target, await this.#ask(target.targetId))));
     if (this.#renderers.look()) this.#sync();
     // The page of a process that was not looked at may have been taken for one of another.
-    if ([...this.#known.keys()].some((pid) => !before.has(pid))) return;
+    if ([...this.#known.values()].some((known) => !before.has(known))) return;
     const left = unknown.filter((known) => !this.#settle(known, round, urgency));
     this.#giveToSilent(left, round, urgency);
   }
 
   /** Notes in which process a target may be; one that fits several tells nothing. */
   #match(target: OwnedTarget, ticks: number, { before, fits, claimed }: Round): void {
-    const fitting = [...this.#known.values()].filter((known) => {
-      const { pid } = known.renderer;
+    const fitting = [...before].filter(([known, least]) => {
       const isTheirs =
         known.owner === undefined ? isPossible(known, target.owner) : known.owner === target.owner;
-      return isTheirs && (before.get(pid) ?? Infinity) <= ticks && ticks <= (timesOf(pid)?.ticks ?? -1);
+      // One that has ended since may be the one that answered.
+      return isTheirs && least <= ticks && ticks <= (timesOf(known.pid)?.ticks ?? Infinity);
     });
-    for (const known of fitting) claimed.add(known);
-    const [one] = fitting;
+    for (const [known] of fitting) claimed.add(known);
+    const [one] = fitting[0] ?? [];
     if (one === undefined || fitting.length > 1) return;
     if (one.owner === target.owner) {
       this.forgetTarget(target.targetId);

@@ -10,6 +10,8 @@ import type { HealthSettings } from './settings.js';
 const SECOND_LOOKS = 2;
 /** So many renderers that died since the last check make a closer look worth it. */
 const MANY_CRASHES = 3;
+/** A round trip that takes this part of the timeout tells of a queue, in which pages wait as well. */
+const BUSY = 0.1;
 
 /** What a browser that is watched tells, and what it asks of those beside it. */
 export interface PatientSurroundings {
@@ -156,6 +158,7 @@ export class Patient {
       this.#failedPages = 0;
     } catch (error) {
       if (hasCode(error, 'BROWSER_LOST')) return;
+      if (hasCode(error, 'TIMEOUT') && (await this.#measure(link, timeout)) > timeout * BUSY) return;
       const nth = ++this.#failedPages;
       const reason = `a blank page could not be made: ${(error as Error).message}`;
       if (nth === 2 && this.#state === 'watched') onUnfit(reason);
