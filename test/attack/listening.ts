@@ -38,6 +38,21 @@ async function listen({ attacker, house }: Fight, commands: readonly (readonly [
 
 const attach = { autoAttach: true, flatten: true };
 
+/** Chrome samples all its pages a thousand times a second for it, which takes a processor for each five of them. */
+export const PROFILES = 'traces with the profiler';
+
+/** Traces while the victim works. */
+async function trace({ attacker, house }: Fight, kind: string, more = '') {
+  const { wire, sessionId } = attacker.spot(kind);
+  const categories = `-*,devtools.timeline,v8.execute,disabled-by-default-devtools.timeline,disabled-by-default-devtools.timeline.frame,toplevel,blink.console,blink.user_timing,latencyInfo,disabled-by-default-devtools.timeline.stack,loading,navigation,netlog${more}`;
+  const started = await wire.ask('Tracing.start', { categories, transferMode: 'ReportEvents' }, sessionId);
+  await house.during(live);
+  if (!started?.result) return { tries: 1, leaks: [] };
+  await wire.ask('Tracing.end', {}, sessionId);
+  await wire.event('Tracing.tracingComplete');
+  return { tries: 2, leaks: [] };
+}
+
 /** What is heard and seen of a neighbour at work. */
 export const listening: readonly Attack[] = [
   {
@@ -124,20 +139,10 @@ export const listening: readonly Attack[] = [
   },
   ...['page', 'root', 'browser', 'iframe', 'tab'].map((kind): Attack => ({
     name: `traces from its ${kind} session`,
-    attempt: async ({ attacker, house }) => {
-      const { wire, sessionId } = attacker.spot(kind);
-      const categories =
-        '-*,devtools.timeline,v8.execute,disabled-by-default-devtools.timeline,disabled-by-default-devtools.timeline.frame,toplevel,blink.console,blink.user_timing,latencyInfo,disabled-by-default-devtools.timeline.stack,disabled-by-default-v8.cpu_profiler,loading,navigation,netlog';
-      const started = await wire.ask(
-        'Tracing.start',
-        { categories, transferMode: 'ReportEvents' },
-        sessionId,
-      );
-      await house.during(live);
-      if (!started?.result) return { tries: 1, leaks: [] };
-      await wire.ask('Tracing.end', {}, sessionId);
-      await wire.event('Tracing.tracingComplete');
-      return { tries: 2, leaks: [] };
-    },
+    attempt: (fight) => trace(fight, kind),
   })),
+  {
+    name: PROFILES,
+    attempt: (fight) => trace(fight, 'root', ',disabled-by-default-v8.cpu_profiler'),
+  },
 ];
