@@ -28,6 +28,8 @@ export interface ComebackOptions {
   readonly closers: Closers;
   /** Told of each time, from 0. */
   readonly onTime?: (n: number) => void;
+  /** Told of each problem as it comes; what is left over is known at the end only. */
+  readonly onProblem?: (problem: string) => void;
 }
 
 /** What a run found; without problems everything was there, and nothing left over. */
@@ -66,12 +68,16 @@ function wayOf(n: number): Way {
  * go for good, again and again; then cdpmux and its Chrome are asked what is left.
  */
 export async function runComebacks(options: ComebackOptions): Promise<ComebackReport> {
-  const { executable, times, closers, onTime } = options;
+  const { executable, times, closers, onTime, onProblem } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cdpmux-comebacks-'));
   closers.add(() => rm(directory, { recursive: true, force: true }));
   const site = await SlowSite.open();
   closers.add(() => site.close());
   const errors: string[] = [];
+  const note = (problem: string): void => {
+    errors.push(problem);
+    onProblem?.(problem);
+  };
   // what is kept ready would count as left over
   const set = ['browsers.min=1', 'browsers.max=1', 'stock.enabled=false', `browsers.kind=${executable.kind}`];
   const config = loadConfig({
@@ -81,7 +87,7 @@ export async function runComebacks(options: ComebackOptions): Promise<ComebackRe
     env: { ...process.env, ...executable.env },
     tmpDir: directory,
     log: (level, message, fields) => {
-      if (level === 'error') errors.push(`${message} ${JSON.stringify(fields)}`);
+      if (level === 'error') note(`${message} ${JSON.stringify(fields)}`);
     },
   });
   closers.add(() => service.close(5_000));
@@ -100,7 +106,7 @@ export async function runComebacks(options: ComebackOptions): Promise<ComebackRe
     try {
       await goAndComeBack(way, n, { mux: service.mux, relay, site });
     } catch (error) {
-      errors.push(`${name}: ${String(error)}`);
+      note(`${name}: ${String(error)}`);
     }
   }
   const end = await settle(service.mux, truth);

@@ -34,6 +34,7 @@ process.exitCode = await Closers.with(async (closers) => {
     times,
     closers,
     onTime,
+    onProblem: (problem) => void process.stderr.write(`\n${problem}\n`),
   });
   const ways = Object.entries(tried).map(([way, count]) => `${String(count).padStart(5)}  ${way}`);
   console.log(`${times} times, on ${executable.kind} ${version} (${executable.path})

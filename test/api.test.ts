@@ -125,7 +125,9 @@ describe('the lists', () => {
 describe('the status', () => {
   it('has what there is, how it is, and who waits', async () => {
     const status = await api.json<MuxStats & Record<string, unknown>>('GET', '/api/v1/status');
-    expect(status).toMatchObject({ ...cdpmux.mux.stats(), ready: true, reasons: [] });
+    // of checks, which come and go
+    const pendingCommands = expect.any(Number) as number;
+    expect(status).toMatchObject({ ...cdpmux.mux.stats(), pendingCommands, ready: true, reasons: [] });
     expect(status['queue']).toMatchObject({ length: 0, maxwaitMs: 0, paused: false });
     expect(status['version']).toMatch(/^\d+\.\d+\.\d+/);
     expect(status['uptimeMs']).toBeGreaterThan(0);

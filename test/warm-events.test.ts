@@ -24,8 +24,8 @@ afterAll(async () => {
   await Promise.all([site.close(), cold.close(), warm.close()]);
 });
 
-/** What a script sees of a page that it opens with an init script, takes to a site and closes. */
-type Visit = (url: string) => Promise<unknown>;
+/** What a script sees of a page that it opens with an init script, takes to a site and closes; `isTold` waits until it has heard of that. */
+type Visit = (url: string, isTold: () => Promise<void>) => Promise<unknown>;
 
 const early = 'window.early = document.readyState';
 
@@ -33,7 +33,7 @@ type Connect = Pick<typeof puppeteer, 'connect'>;
 
 const byPuppeteer =
   (library: Connect): Visit =>
-  async (url) => {
+  async (url, isTold) => {
     const browser = await library.connect({ browserWSEndpoint: url });
     const [first] = await browser.pages();
     const page = await browser.newPage();
@@ -44,6 +44,7 @@ const byPuppeteer =
     const inSite = await page.evaluate('window.early');
     const pages = (await browser.pages()).length;
     await page.close();
+    await isTold();
     await browser.disconnect();
     return { seen, behind, inSite, pages };
   };
@@ -70,7 +71,11 @@ const libraries: Record<string, Visit> = {
 async function visit(wsUrl: string, library: string): Promise<object> {
   const way = await recorded(wsUrl);
   try {
-    const seen = await libraries[library]!(way.url);
+    const destroyed = (): number =>
+      way.received.filter(({ method }) => method === 'Target.targetDestroyed').length;
+    // of the page and of its tab
+    const isTold = (): Promise<void> => eventually(() => destroyed() === 2, { what: 'the end of both' });
+    const seen = await libraries[library]!(way.url, isTold);
     const { root, 'tab 2': tab, 'page 2': page } = told(way.received);
     return { seen, root, tab, page };
   } finally {

@@ -19,6 +19,8 @@ export class Wire {
   /** Called with the bare text of each message; for a reply with what was asked. */
   onText: ((text: string, message: Message, asked: string) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
+  /** What was asked and not answered in time: an answer may still come. */
+  readonly #late = new Map<number, string>();
   readonly #looking = new Set<() => void>();
   readonly #inBatches: boolean;
   #lastId = 0;
@@ -72,6 +74,7 @@ export class Wire {
     return new Promise((done) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
+        this.#late.set(id, asked);
         done(undefined);
       }, deadline);
       const asked = JSON.stringify({ id, method, params, sessionId });
@@ -146,7 +149,7 @@ export class Wire {
       this.events.push(message);
     } else {
       const pending = this.#pending.get(message.id);
-      this.onText?.(text, message, pending?.asked ?? '');
+      this.onText?.(text, message, pending?.asked ?? this.#late.get(message.id) ?? '');
       if (pending) {
         this.#pending.delete(message.id);
         clearTimeout(pending.timer);
