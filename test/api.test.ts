@@ -126,7 +126,7 @@ describe('the status', () => {
   it('has what there is, how it is, and who waits', async () => {
     const status = await api.json<MuxStats & Record<string, unknown>>('GET', '/api/v1/status');
     // of checks, which come and go
-    const pendingCommands = expect.any(Number) as number;
+    const pendingCommands = expect.any(Number) as unknown as number;
     expect(status).toMatchObject({ ...cdpmux.mux.stats(), pendingCommands, ready: true, reasons: [] });
     expect(status['queue']).toMatchObject({ length: 0, maxwaitMs: 0, paused: false });
     expect(status['version']).toMatch(/^\d+\.\d+\.\d+/);

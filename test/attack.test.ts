@@ -14,7 +14,7 @@ const lasting = [
 ];
 
 /** `npm run attack` looks after each command; here it is enough to know the few it was among. */
-const LOOK_AFTER = 8;
+const LOOK_AFTER = 16;
 
 describe('an attacker in one Chrome with a victim that has one of everything', () => {
   let ring: Ring;

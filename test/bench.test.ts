@@ -72,7 +72,7 @@ describe('the benchmark', () => {
 
 describe('clients that come and go', () => {
   it('leave nothing in Chrome and in cdpmux', async () => {
-    const options = { cycles: 60, parallel: 10, warmUp: 20, heapBound: 10, closers };
+    const options = { cycles: 30, parallel: 10, warmUp: 10, heapBound: 10, closers };
     const { start, end, problems } = await runCycles({ ...options, executable });
     expect(problems).toEqual([]);
     expect(end.chrome).toEqual({ targets: [], contexts: 0, renderers: start.chrome.renderers });

@@ -11,23 +11,23 @@ const random = Math.floor(Math.random() * 2 ** 31);
 
 describe('mutated frames of real clients', () => {
   it.each([
-    ['always the same', 20_260],
-    [`new each time (npm run fuzz -- --seed ${random})`, random],
+    ['always the same', 20_260, 1_500],
+    [`new each time (npm run fuzz -- --seed ${random})`, random, 600],
   ])(
     'crash nothing, are answered or waited for, leave nothing and disturb nobody: %s',
-    async (_which, seed) => {
+    async (_which, seed, frames) => {
       const report = await runFuzz({
         chrome: chromeExecutable(),
         seed,
         clients: 6,
-        frames: 1_500,
+        frames,
         duration: 60_000,
         heapBound: 30,
         closers,
       });
       expect(report.problems).toEqual([]);
-      expect(report.frames).toBeGreaterThan(500);
-      expect(report.answers).toBeGreaterThan(250);
+      expect(report.frames).toBeGreaterThan(frames / 3);
+      expect(report.answers).toBeGreaterThan(frames / 6);
       expect(report.bystander).toBeGreaterThan(0);
     },
     240_000,
