@@ -61,9 +61,10 @@ export const deeds = {
     return unit === undefined ? undefined : `of unit ${unit}`;
   },
   'cut an upstream': async ({ operator, relay, judge, sightings }, part) => {
-    const before = await websockets(operator);
-    if (before.length === 0 || !relay) return undefined;
     await sightings.look();
+    const before = await websockets(operator);
+    // of one that is just being opened nobody could tell whose it is
+    if (before.length === 0 || relay?.connections !== before.length) return undefined;
     const from = Date.now();
     if (!relay.cut(part)) return undefined;
     const gone = await until('the end of a cut connection', NOTICED, async () => {
