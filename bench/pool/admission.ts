@@ -7,6 +7,7 @@ import { startCdpmux } from '../cdpmux.js';
 import type { Closers } from '../closers.js';
 import { quantile } from '../figures.js';
 import type { Figure } from '../figures.js';
+import { fullStock } from '../full-stock.js';
 import { TruthTeller, withPort } from '../truth.js';
 import { Operator } from '../chaos/operator.js';
 import { until } from '../until.js';
@@ -41,12 +42,34 @@ export async function admission({ executable, rounds, closers }: AdmissionOption
       const times = await measure({ wsUrl: cdpmux.wsUrl, chrome, operator, initialPage, rounds });
       figures.push(...figuresOf(times, initialPage ? '' : ', initialPage=false'));
     }
-    return figures;
+    return [...figures, ...(await fromStock({ executable, rounds, closers }))];
   } finally {
     chrome.close();
     await close();
     await remove();
   }
+}
+
+/** The same where what Chrome takes has been done ahead: all that is left is cdpmux's own. */
+async function fromStock({ executable, rounds, closers }: AdmissionOptions): Promise<Figure[]> {
+  const cdpmux = await startCdpmux(executable, { settings: ['stock.enabled=true', 'stock.max=1'] });
+  const close = closers.add(() => cdpmux.close());
+  const took: number[] = [];
+  for (let round = -WARM_UP; round < rounds; round++) {
+    await fullStock(cdpmux.url);
+    const { status, took: ms, leave } = await knock(cdpmux.wsUrl);
+    if (status !== 101) throw new Error(`an upgrade was answered with ${status}`);
+    await leave();
+    if (round >= 0) took.push(ms);
+  }
+  await close();
+  return [
+    alone('pool', 'upgrade to 101 from the stock, p50', 'ms', quantile(took, 0.5)),
+    alone('pool', 'upgrade to 101 from the stock, p99', 'ms', quantile(took, 0.99), {
+      relation: '<=',
+      value: 2,
+    }),
+  ];
 }
 
 interface Measured {
