@@ -11,6 +11,7 @@ import { fullStock } from '../full-stock.js';
 import { TruthTeller, withPort } from '../truth.js';
 import { Operator } from '../chaos/operator.js';
 import { until } from '../until.js';
+import { startBareDoor } from './bare-door.js';
 import { alone, beside } from './figure.js';
 import { knock } from './knock.js';
 
@@ -50,22 +51,35 @@ export async function admission({ executable, rounds, closers }: AdmissionOption
   }
 }
 
-/** The same where what Chrome takes has been done ahead: all that is left is cdpmux's own. */
+/** The same where what Chrome takes has been done ahead, in turns with a server that does nothing: what is left is cdpmux's own. */
 async function fromStock({ executable, rounds, closers }: AdmissionOptions): Promise<Figure[]> {
+  const door = await startBareDoor();
+  const shut = closers.add(() => door.close());
   const cdpmux = await startCdpmux(executable, { settings: ['stock.enabled=true', 'stock.max=1'] });
   const close = closers.add(() => cdpmux.close());
-  const took: number[] = [];
-  for (let round = -WARM_UP; round < rounds; round++) {
+  const admit = async (wsUrl: string): Promise<number> => {
     await fullStock(cdpmux.url);
-    const { status, took: ms, leave } = await knock(cdpmux.wsUrl);
+    const { status, took, leave } = await knock(wsUrl);
     if (status !== 101) throw new Error(`an upgrade was answered with ${status}`);
     await leave();
-    if (round >= 0) took.push(ms);
+    return took;
+  };
+  const times = { bare: [] as number[], cdpmux: [] as number[] };
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (const side of round % 2 === 0 ? (['bare', 'cdpmux'] as const) : (['cdpmux', 'bare'] as const)) {
+      const took = await admit(side === 'bare' ? door.wsUrl : cdpmux.wsUrl);
+      if (round >= 0) times[side].push(took);
+    }
   }
   await close();
+  await shut();
+  const own = (part: number): number => quantile(times.cdpmux, part) - quantile(times.bare, part);
+  const what = 'from the stock; direct: a server that lets everybody in';
   return [
-    alone('pool', 'upgrade to 101 from the stock, p50', 'ms', quantile(took, 0.5)),
-    alone('pool', 'upgrade to 101 from the stock, p99', 'ms', quantile(took, 0.99), {
+    beside('pool', `upgrade to 101, p50, ${what}`, 'ms', times.bare, times.cdpmux, 0.5),
+    beside('pool', `upgrade to 101, p99, ${what}`, 'ms', times.bare, times.cdpmux, 0.99),
+    alone('pool', "cdpmux's own part of it from the stock, p50 less p50", 'ms', own(0.5)),
+    alone('pool', "cdpmux's own part of it from the stock, p99 less p99", 'ms', own(0.99), {
       relation: '<=',
       value: 2,
     }),
