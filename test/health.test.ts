@@ -7,7 +7,7 @@ import { ticksOf } from './support/renderers.js';
 
 const LONG = 120_000;
 /** Commands that Chrome needs seconds for. */
-const FLOOD = 20_000;
+const FLOOD = 40_000;
 const LENGTH = 10_000;
 
 const arena = new HealthArena();
@@ -63,7 +63,7 @@ describe('a browser that answers no more (all that befalls one: npm run health)'
     async () => {
       const cdpmux = await arena.start(
         { 'browsers.min': 1, 'browsers.max': 1, 'limits.commandsPerSecond': 0, 'limits.pending': 1_000_000 },
-        { timeout: 600, pageInterval: 1_000 },
+        { timeout: 1_000, pageInterval: 1_000 },
       );
       const [busy] = ready(cdpmux) as unknown as [{ id: string }];
       const client = await CdpClient.connect(cdpmux.wsUrl);
