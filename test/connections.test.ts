@@ -185,7 +185,7 @@ describe('connections to a remote Chrome', () => {
     await connectionsAre(1);
   }, 60_000);
 
-  it('are as many as before after 50 clients have come and gone', async () => {
+  it('are as many as before after 100 clients have come and gone', async () => {
     const mux = await start({ ...lasting, idleTimeout: 500 });
     const truth = await CdpClient.connect(chrome.wsUrl);
     const contexts = async (): Promise<number> =>
@@ -205,7 +205,7 @@ describe('connections to a remote Chrome', () => {
     };
     let next = 0;
     const worker = async (): Promise<void> => {
-      while (next < 50) await one(next++);
+      while (next < 100) await one(next++);
     };
     await Promise.all(Array.from({ length: 20 }, worker));
     expect(relay.accepted).toBeGreaterThan(1);

@@ -131,7 +131,7 @@ describe('a container that is nearly full', () => {
     // whose it is is found out a while after that it is held
     const held = (): number =>
       cdpmux.mux.virtualBrowsers().reduce((sum, { memory }) => sum + (memory?.heldMb ?? 0), 0);
-    await eventually(() => held() > 240, { within, what: 'who holds what' });
+    await eventually(() => held() > 250, { within, what: 'who holds what' });
     expect(new Set(cdpmux.mux.virtualBrowsers().map(({ browser }) => browser)).size).toBe(2);
 
     await use(850);

@@ -38,7 +38,7 @@ async function listen({ attacker, house }: Fight, commands: readonly (readonly [
 
 const attach = { autoAttach: true, flatten: true };
 
-/** Chrome samples all its pages a thousand times a second for it, which takes a processor for each five of them. */
+/** Chrome samples all its pages for it, which weighs on the whole machine. */
 export const PROFILES = 'traces with the profiler';
 
 /** Traces while the victim works. */

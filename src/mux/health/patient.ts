@@ -158,12 +158,18 @@ export class Patient {
       this.#failedPages = 0;
     } catch (error) {
       if (hasCode(error, 'BROWSER_LOST')) return;
-      if (hasCode(error, 'TIMEOUT') && (await this.#measure(link, timeout)) > timeout * BUSY) return;
+      if (hasCode(error, 'TIMEOUT') && (await this.#isBusy(link, timeout))) return;
       const nth = ++this.#failedPages;
       const reason = `a blank page could not be made: ${(error as Error).message}`;
       if (nth === 2 && this.#state === 'watched') onUnfit(reason);
       throw new Failure(reason, nth === 1 ? 0 : Math.min(LONGEST_EJECTION, interval * 2 ** (nth - 2)));
     }
+  }
+
+  /** One that does not answer at all is not busy: that its page could not be made counts. */
+  async #isBusy(link: BrowserConnection, timeout: number): Promise<boolean> {
+    const took = await this.#measure(link, timeout).catch(() => 0);
+    return took > timeout * BUSY;
   }
 
   async #compare(link: BrowserConnection): Promise<void> {
