@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { Connection } from '../src/chrome/connection.js';
-import { makePage } from '../src/chrome/probes.js';
+import { makePage, roundTrip } from '../src/chrome/probes.js';
 import { WebSocketTransport } from '../src/chrome/websocket-transport.js';
 import { eventually } from './support/eventually.js';
 
@@ -44,6 +44,23 @@ describe('a remote end that keeps silent', () => {
     await eventually(() => heard.length > 0, { what: 'a pong' });
     expect(heard).toEqual([19]);
   });
+
+  it('is given up though it talks all the time, where it never answers; long after one that says nothing', async () => {
+    const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: () => undefined });
+    const timeout = 100;
+    const gaveUpAfter = async (): Promise<number> => {
+      const start = performance.now();
+      await expect(roundTrip(connection, timeout)).rejects.toMatchObject({ code: 'TIMEOUT' });
+      return performance.now() - start;
+    };
+    const talking = setInterval(() => far.send('{"method":"Target.targetInfoChanged","params":{}}'), 5);
+    // 24 times the timeout: a queue so long is as good as none
+    expect(await gaveUpAfter()).toBeGreaterThanOrEqual(23 * timeout);
+    clearInterval(talking);
+    await eventually(() => transport.backlog === 0);
+    // what it said last may still be on its way
+    expect(await gaveUpAfter()).toBeLessThan(23 * timeout);
+  }, 30_000);
 
   it('keeps no session of a check that was over before its answer came', async () => {
     const connection = new Connection(transport, { onRootEvent: () => undefined, onClose: () => undefined });
