@@ -23,6 +23,7 @@ class Wire implements Transport {
   }
 
   hurry(): void {}
+  gather(): void {}
 
   commit(): void {
     this.sent.push(

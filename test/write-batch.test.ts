@@ -84,6 +84,22 @@ describe('commands to a Chrome', () => {
     expect(reasons()).toEqual({ turn: 2, idle: 1, size: 2, window: 0 });
   });
 
+  it('leave at the end of their turn where that was asked for, and at once in the next', async () => {
+    const { send, pipe, transport, reasons } = open();
+    transport.gather();
+    send(2);
+    expect(pipe.writes).toEqual([]);
+    await turn();
+    await turn();
+    expect(pipe.writes).toEqual(['1 2']);
+    transport.gather();
+    await turn();
+    await turn();
+    send(1);
+    expect(pipe.writes).toEqual(['1 2', '3']);
+    expect(reasons()).toEqual({ turn: 1, idle: 1, size: 0, window: 0 });
+  });
+
   it('gather while an earlier write is still going out, and leave when it is out or they are enough', async () => {
     const { send, pipe, transport, reasons } = open({ maxSize: 5 });
     pipe.isHeld = true;

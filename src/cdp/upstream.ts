@@ -71,6 +71,8 @@ export interface Upstream {
   forget(owner: ReplySink): void;
   /** Ends whom an error of cdpmux's own concerns, and tells of it; everybody else goes on. */
   blame(error: unknown, concerned: Partial<FaultSink> | undefined): void;
+  /** What is sent in this turn of the event loop leaves at its end, after what the turn has for clients. */
+  gather(): void;
   /** Bytes that wait to be written. */
   readonly backlog: number;
   /** Calls `listener` once, when the backlog is written. */

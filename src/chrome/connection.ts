@@ -62,6 +62,10 @@ export class Connection implements Upstream {
     return this.#transport.received;
   }
 
+  gather(): void {
+    this.#transport.gather();
+  }
+
   onceDrained(listener: () => void): void {
     this.#transport.onceDrained(listener);
   }

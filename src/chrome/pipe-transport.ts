@@ -57,6 +57,10 @@ export class PipeTransport implements Transport, Line {
     this.#batch.hurry();
   }
 
+  gather(): void {
+    this.#batch.gather();
+  }
+
   onceDrained(listener: () => void): void {
     if (this.#input.writableNeedDrain) this.#input.once('drain', listener);
     else process.nextTick(listener);

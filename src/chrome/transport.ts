@@ -11,6 +11,8 @@ export interface Transport {
   commit(): void;
   /** What is committed need not wait for others, where a window has it wait. */
   hurry(): void;
+  /** What is committed in this turn of the event loop leaves at its end, so that what else the turn writes goes first. */
+  gather(): void;
   /** Bytes handed over and not yet written. */
   readonly backlog: number;
   /** Bytes read since it was opened. */

@@ -84,6 +84,10 @@ export class WebSocketTransport implements Transport, Line {
     this.#batch.hurry();
   }
 
+  gather(): void {
+    this.#batch.gather();
+  }
+
   onceDrained(listener: () => void): void {
     if (this.#stream.writableNeedDrain) this.#stream.once('drain', listener);
     else process.nextTick(listener);

@@ -76,6 +76,12 @@ export class WriteBatch {
     if (this.#waitsFor === 'window') this.flush('turn');
   }
 
+  /** This turn's commands leave at its end, be there one or many. */
+  gather(): void {
+    this.#inTurn++;
+    this.#askForEnd();
+  }
+
   /** An earlier write is out. */
   lineIdle(): void {
     if (this.#waitsFor === 'line') this.flush('idle');
@@ -123,13 +129,16 @@ export class WriteBatch {
       this.#timer = setTimeout(windowOver, window, this);
       return;
     }
-    if (!this.#endsTurn) {
-      this.#endsTurn = true;
-      setImmediate(turnOver, this);
-    }
+    this.#askForEnd();
     if (this.#line.busy) this.#waitsFor = 'line';
     else if (this.#inTurn === 1 && this.#inLastTurn <= 1) this.flush('idle');
     else this.#waitsFor = 'turn';
+  }
+
+  #askForEnd(): void {
+    if (this.#endsTurn) return;
+    this.#endsTurn = true;
+    setImmediate(turnOver, this);
   }
 }
 

@@ -10,6 +10,8 @@ export function moveIn(
   { page, others }: Taken,
   initialPage: boolean,
 ): void {
+  // Chrome may well take the processor that the client's answer needs.
+  virtual.host.upstream.gather();
   for (const target of others) showAsItIs(virtual, target);
   if (initialPage) for (const target of page.targets) showAsItIs(virtual, target);
   else virtual.spares.add(page);
