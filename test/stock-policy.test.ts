@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   isForgotten,
+  mostAt,
+  noArrivals,
   rateAt,
   shares,
   waitToMake,
@@ -10,11 +12,11 @@ import {
 } from '../src/mux/stock-policy.js';
 
 const settings = { enabled: true, max: 4, memoryMb: 256, maxAge: 600_000 };
-const demand = { perSecond: 0, makingMs: 500, itemMb: 40 };
+const demand = { perSecond: 0, together: 0, makingMs: 500, itemMb: 40 };
 
 /** The rate after clients came at equal distances, ms, at the moment of the last one. */
 function rateOf(count: number, apart: number): number {
-  let arrivals = { perSecond: 0, at: 0 };
+  let arrivals = noArrivals(0);
   for (let one = 1; one <= count; one++) arrivals = withArrival(arrivals, one * apart);
   return rateAt(arrivals, count * apart);
 }
@@ -26,9 +28,35 @@ describe('the rate of arrival', () => {
   });
 
   it('falls while nobody comes', () => {
-    const arrivals = withArrival({ perSecond: 4, at: 0 }, 0);
+    const arrivals = withArrival({ ...noArrivals(0), perSecond: 4 }, 0);
     expect(rateAt(arrivals, 10_000)).toBeCloseTo(arrivals.perSecond / Math.E, 5);
     expect(rateAt(arrivals, 120_000)).toBeLessThan(0.001);
+  });
+});
+
+describe('those who come together', () => {
+  const crowd = (count: number, from: number, before = noArrivals(0)) => {
+    let arrivals = before;
+    for (let one = 0; one < count; one++) arrivals = withArrival(arrivals, from + one * 10);
+    return arrivals;
+  };
+
+  it('are expected again, and fewer the longer ago they came', () => {
+    const arrivals = crowd(20, 1_000);
+    expect(mostAt(arrivals, 1_190)).toBe(20);
+    expect(mostAt(arrivals, 61_190)).toBeCloseTo(20 / Math.E, 5);
+    expect(Math.round(mostAt(arrivals, 301_190))).toBe(0);
+  });
+
+  it('are as many as came at once, not all who came', () => {
+    const arrivals = crowd(3, 20_000, crowd(3, 10_000, crowd(5, 1_000)));
+    expect(mostAt(arrivals, 20_020)).toBeCloseTo(5 * Math.exp(-18.98 / 60), 5);
+  });
+
+  it('are one at a time where clients come one at a time', () => {
+    let arrivals = noArrivals(0);
+    for (let at = 300; at < 30_000; at += 300) arrivals = withArrival(arrivals, at);
+    expect(arrivals.most).toBe(1);
   });
 });
 
@@ -40,6 +68,12 @@ describe('how many are wanted', () => {
   it('grows with those who will come while one is made', () => {
     expect(wanted(settings, { ...demand, perSecond: 2 })).toBe(2);
     expect(wanted(settings, { ...demand, perSecond: 2, makingMs: 1_500 })).toBe(4);
+  });
+
+  it('is as many as came together lately', () => {
+    expect(wanted({ ...settings, max: 20, memoryMb: 4_000 }, { ...demand, together: 12.3 })).toBe(12);
+    expect(wanted(settings, { ...demand, together: 0.9 })).toBe(1);
+    expect(wanted(settings, { ...demand, perSecond: 4, together: 2 })).toBe(3);
   });
 
   it('is no more than there may be, by number and by memory', () => {

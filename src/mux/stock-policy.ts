@@ -11,6 +11,10 @@ export interface StockSettings {
 
 /** How lately clients must have come to count, ms: after this long a rate has fallen to a third. */
 const RATE_SPAN = 10_000;
+/** Clients who come within so long of the first of them have come together, ms: none is made meanwhile. */
+const TOGETHER = 250;
+/** How lately many must have come together to be expected again, ms: after this long it is a third of them. */
+const TOGETHER_SPAN = 60_000;
 /** A client that is being let in, or has only just been, is not disturbed, ms. */
 export const QUIET = 100;
 /** So long after the last client its commands are let pass first, ms; later there may always be some. */
@@ -21,11 +25,27 @@ export interface Arrivals {
   readonly perSecond: number;
   /** By `performance.now`. */
   readonly at: number;
+  /** Those who came together last, and when the first of them did. */
+  readonly together: { readonly since: number; readonly count: number };
+  /** The most who came together, as it counted at the moment of the last one. */
+  readonly most: number;
+}
+
+/** Nobody has come yet. */
+export function noArrivals(now: number): Arrivals {
+  return { perSecond: 0, at: now, together: { since: -Infinity, count: 0 }, most: 0 };
 }
 
 /** One more client has come: what was before counts the less the longer ago it was. */
 export function withArrival(before: Arrivals, now: number): Arrivals {
-  return { perSecond: rateAt(before, now) + 1_000 / RATE_SPAN, at: now };
+  const { since, count } = before.together;
+  const together = now - since < TOGETHER ? { since, count: count + 1 } : { since: now, count: 1 };
+  return {
+    perSecond: rateAt(before, now) + 1_000 / RATE_SPAN,
+    at: now,
+    together,
+    most: Math.max(together.count, mostAt(before, now)),
+  };
 }
 
 /** Clients per second, as it looks at a moment. */
@@ -33,9 +53,16 @@ export function rateAt({ perSecond, at }: Arrivals, now: number): number {
   return perSecond * Math.exp((at - now) / RATE_SPAN);
 }
 
+/** How many are expected to come together, as it looks at a moment. */
+export function mostAt({ most, at }: Arrivals, now: number): number {
+  return most * Math.exp((at - now) / TOGETHER_SPAN);
+}
+
 /** What sizes a stock. */
 export interface Demand {
   readonly perSecond: number;
+  /** How many are expected to come together. */
+  readonly together: number;
   /** How long one takes to make, ms. */
   readonly makingMs: number;
   /** What one takes of memory, MB. */
@@ -47,10 +74,19 @@ export function atMost({ enabled, max, memoryMb }: StockSettings, itemMb: number
   return enabled ? Math.max(0, Math.min(max, Math.floor(memoryMb / itemMb))) : 0;
 }
 
-/** How many to keep ready: those who will come while one is made, and one for whoever comes next; no more than may be. */
-export function wanted(settings: StockSettings, { perSecond, makingMs, itemMb }: Demand): number {
-  const forecast = Math.ceil((perSecond * makingMs) / 1_000) + 1;
-  return Math.min(forecast, atMost(settings, itemMb));
+/** How many to keep ready: those who will come while one is made or come together, and one for whoever comes next; no more than may be. */
+export function wanted(settings: StockSettings, demand: Demand): number {
+  return Math.min(Math.max(whileMaking(demand) + 1, expected(demand)), atMost(settings, demand.itemMb));
+}
+
+/** Those who will come one by one while one is made. */
+function whileMaking({ perSecond, makingMs }: Demand): number {
+  return Math.ceil((perSecond * makingMs) / 1_000);
+}
+
+/** Those who will come together. */
+function expected({ together }: Demand): number {
+  return Math.round(together);
 }
 
 /** Shares out what there may be: one for each who wants any, in this order, and then more in the same order. */
@@ -88,8 +124,7 @@ export function isForgotten({ sinceLast }: OwnWay): boolean {
 /** How many to keep ready for a proxy that clients bring: none before it has come twice, since many bring another one each. */
 export function wantedOnOwnWay(settings: StockSettings, way: OwnWay, demand: Demand): number {
   if (way.seen < 2 || isForgotten(way)) return 0;
-  const forecast = Math.ceil((demand.perSecond * demand.makingMs) / 1_000);
-  return Math.min(Math.max(1, forecast), atMost(settings, demand.itemMb));
+  return Math.min(Math.max(1, whileMaking(demand), expected(demand)), atMost(settings, demand.itemMb));
 }
 
 /** What a browser is about at a moment. */

@@ -1,6 +1,8 @@
 import type { ReadyContext } from '../virtual/ready-context.js';
 import {
   isForgotten,
+  mostAt,
+  noArrivals,
   rateAt,
   wanted,
   wantedOnOwnWay,
@@ -18,7 +20,7 @@ export class Shelf {
   readonly ready = new Set<ReadyContext>();
   /** Whether the next one gets a spare page: as the last client wanted it. */
   withSpare = true;
-  #arrivals: Arrivals = { perSecond: 0, at: performance.now() };
+  #arrivals: Arrivals = noArrivals(performance.now());
   #seen = 0;
 
   constructor(way: Way) {
@@ -45,9 +47,10 @@ export class Shelf {
   }
 
   /** How many there should be. */
-  wanted(settings: StockSettings, { makingMs, itemMb }: Omit<Demand, 'perSecond'>): number {
+  wanted(settings: StockSettings, { makingMs, itemMb }: Pick<Demand, 'makingMs' | 'itemMb'>): number {
     const now = performance.now();
-    const demand = { perSecond: rateAt(this.#arrivals, now), makingMs, itemMb };
+    const arrivals = this.#arrivals;
+    const demand = { perSecond: rateAt(arrivals, now), together: mostAt(arrivals, now), makingMs, itemMb };
     if (!this.way.proxy) return wanted(settings, demand);
     return wantedOnOwnWay(settings, this.#ownWay(now), demand);
   }

@@ -14,6 +14,9 @@ export function moveIn(
   virtual.host.upstream.gather();
   for (const target of others) showAsItIs(virtual, target);
   if (initialPage) for (const target of page.targets) showAsItIs(virtual, target);
+  // One that runs already can't be shown later as a new one.
+  else if (page.runs)
+    virtual.host.upstream.call('Target.closeTarget', { targetId: page.targetId }, virtual.rootId);
   else virtual.spares.add(page);
   ready.giveSpare((spare) => virtual.spares.add(spare));
 }

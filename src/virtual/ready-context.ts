@@ -10,11 +10,13 @@ import type { VirtualHost } from './virtual-host.js';
 /** Longest time that making one may take, ms: on a Chrome that is busy with its clients. */
 const MAKING_DEADLINE = 30_000;
 
-/** A page that is ready, and held by all shared roots, so that whoever it is given to meets it as a new one. */
+/** A page that is ready. */
 export interface ReadyPage {
   readonly targetId: string;
   /** In the order in which Chrome told of them: its tab, then the page itself. */
   readonly targets: readonly UnseenTarget[];
+  /** False: all shared roots hold it, so that whoever it is given to meets it as a new one. */
+  runs: boolean;
 }
 
 /** How what is kept ready will go out. */
@@ -174,6 +176,8 @@ export class ReadyContext implements Maker {
     await this.#untilItAnswers(this.#page);
     // Whoever has taken it would pay for a page that may not be asked for.
     if (!withSpare || !this.#is('open')) return;
+    // Those who come with a page of their own find it as it is, and need not wait for Chrome to let it run.
+    this.#letRun(this.#page);
     const making = this.#makePage();
     // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
     const { targetId = '' } = this.#page ?? {};
@@ -182,14 +186,20 @@ export class ReadyContext implements Maker {
     await this.#untilItAnswers(this.#spare);
   }
 
-  /** Makes one more page, which all roots hold. */
+  /** Makes one more page, which all roots hold for now. */
   async #makePage(): Promise<ReadyPage> {
     const targets: UnseenTarget[] = [];
     this.#inMaking = targets;
     const params = { url: 'about:blank', browserContextId: this.#contextId };
     const { targetId } = await this.#upstream.request('Target.createTarget', params, this.#rootId);
     this.#inMaking = undefined;
-    return { targets, targetId };
+    return { targets, targetId, runs: false };
+  }
+
+  #letRun(page: ReadyPage | undefined): void {
+    if (!page) return;
+    page.runs = true;
+    for (const { first } of page.targets) for (const root of this.#host.roots) root.letRun(first.targetId);
   }
 
   /** Its process has started by then, and what Chrome says of it meanwhile has been heard. */

@@ -82,6 +82,14 @@ export class SharedRoot implements EventSink {
     return this.#held.get(targetId)?.sessionId;
   }
 
+  /** Lets a target run that nobody may see yet. */
+  letRun(targetId: string): void {
+    const held = this.#held.get(targetId);
+    if (!held) return;
+    this.#held.delete(targetId);
+    this.release(held.sessionId, held.waitingForDebugger);
+  }
+
   /** A target may be seen from now on: it is given to whoever has claimed it, as if it were new, or let go. */
   deliver(info: Protocol.Target.TargetInfo, wait: Countdown): void {
     const held = this.#held.get(info.targetId);
