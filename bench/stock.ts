@@ -25,6 +25,8 @@ type Come = (side: Side) => Promise<Times>;
 
 /** Clients that come at once. */
 const CROWD = 20;
+/** Each comes so long after the stock is full, ms: Chromes go on for a while closing what the one before had. */
+const REST = 150;
 /** Clients who come while one is made, for each round: a p99 needs many. */
 const FILLING = 4;
 
@@ -86,6 +88,7 @@ async function compare(
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(round + turn) % names.length]!;
       await fullStock(sides.warm.url);
+      await delay(REST);
       const came = await Promise.all(Array.from({ length: clients }, () => come(sides[name])));
       // the first of each is not counted
       if (round > 0) {

@@ -4,7 +4,7 @@ import { collect } from './collection.js';
 import type { Deeds } from './deeds.js';
 import type { BrowserGuard } from './guard.js';
 import { causing, judge, largest, MB, mbOf, unjudged } from './judge.js';
-import { lookDelay, URGENT_LOOK } from './pace.js';
+import { FIRST_LOOK, lookDelay, URGENT_LOOK } from './pace.js';
 import type { Rounds } from './rounds.js';
 import type { MemoryLimits, MemorySettings } from './settings.js';
 import { Trend } from './trend.js';
@@ -45,7 +45,7 @@ export class ContainerGuard {
   wake(): void {
     const { container, rounds, settings } = this.#around;
     if (!settings().enabled || rounds.has(this.#onTurn) || !container.read()) return;
-    rounds.add(this.#onTurn);
+    rounds.add(this.#onTurn, FIRST_LOOK);
   }
 
   /** Looks no more. */

@@ -5,7 +5,7 @@ import { BrowserMemory, type VirtualMemory } from './browser-memory.js';
 import { collect } from './collection.js';
 import type { Deeds } from './deeds.js';
 import { judge, mbOf, MB, unjudged, type Judged } from './judge.js';
-import { lookDelay, sampleDelay, URGENT_LOOK } from './pace.js';
+import { FIRST_LOOK, lookDelay, sampleDelay, URGENT_LOOK } from './pace.js';
 import type { Rounds } from './rounds.js';
 import { limitsOf, type MemoryLimits, type MemorySettings } from './settings.js';
 import { Trend } from './trend.js';
@@ -59,7 +59,7 @@ export class BrowserGuard {
   /** Somebody is in it. */
   wake(): void {
     const { rounds, settings } = this.#around;
-    if (settings().enabled && !this.isAwake) rounds.add(this.#onTurn);
+    if (settings().enabled && !this.isAwake) rounds.add(this.#onTurn, FIRST_LOOK);
   }
 
   /** Looks no more. */

@@ -1,6 +1,8 @@
 /** How often processes are looked at, ms: a runaway page makes 450 MB in between. */
 const LOOK = 250;
 const FASTEST_LOOK = 50;
+/** How soon to look at who has only just come, ms: until then it is busy with its first page, which looking would make wait. */
+export const FIRST_LOOK = 150;
 /** How soon to look again at what is collecting garbage, ms. */
 export const URGENT_LOOK = 50;
 /** How often V8's heaps are read at most, ms. */

@@ -22,11 +22,9 @@ export class Rounds {
     return this.#due.has(look);
   }
 
-  /** Looks at one soon, and again as it says. */
-  add(look: Look): void {
-    const now = performance.now();
-    this.#due.set(look, { earliest: now, latest: now });
-    this.#arm(now);
+  /** Looks at one within so many ms, and again as it says. */
+  add(look: Look, within: number): void {
+    this.#arm(this.#dueIn(look, within, performance.now()));
   }
 
   /** Looks at it no more. */
@@ -35,6 +33,12 @@ export class Rounds {
     if (this.#due.size > 0) return;
     clearTimeout(this.#timer);
     this.#at = Infinity;
+  }
+
+  /** Gives when that is at the latest. */
+  #dueIn(look: Look, delay: number, now: number): number {
+    this.#due.set(look, { earliest: now + delay * EARLIEST, latest: now + delay });
+    return now + delay;
   }
 
   #arm(latest: number): void {
@@ -55,11 +59,7 @@ export class Rounds {
       }
       const delay = look(now);
       if (delay === undefined) this.#due.delete(look);
-      else if (this.#due.has(look)) {
-        const due = { earliest: now + delay * EARLIEST, latest: now + delay };
-        this.#due.set(look, due);
-        next = Math.min(next, due.latest);
-      }
+      else if (this.#due.has(look)) next = Math.min(next, this.#dueIn(look, delay, now));
     }
     if (this.#due.size > 0) this.#arm(next);
   }
