@@ -14,7 +14,7 @@ const RATE_SPAN = 10_000;
 /** Clients who come within so long of the first of them have come together, ms: none is made meanwhile. */
 const TOGETHER = 250;
 /** How lately many must have come together to be expected again, ms: after this long it is a third of them. */
-const TOGETHER_SPAN = 60_000;
+const TOGETHER_SPAN = 300_000;
 /** A client that is being let in, or has only just been, is not disturbed, ms. */
 export const QUIET = 100;
 /** So long after the last client its commands are let pass first, ms; later there may always be some. */
@@ -86,7 +86,7 @@ function whileMaking({ perSecond, makingMs }: Demand): number {
 
 /** Those who will come together. */
 function expected({ together }: Demand): number {
-  return Math.round(together);
+  return Math.ceil(together);
 }
 
 /** Shares out what there may be: one for each who wants any, in this order, and then more in the same order. */
