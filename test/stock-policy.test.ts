@@ -119,7 +119,7 @@ describe('what there may be', () => {
 });
 
 describe('when one is made', () => {
-  const quiet = { serves: true, opening: 0, sinceOpening: 10_000, pendingCommands: 0 };
+  const quiet = { serves: true, opening: 0, sinceOpening: 10_000, together: 1, pendingCommands: 0 };
 
   it('is at once in a browser that is quiet', () => {
     expect(waitToMake(quiet)).toBe(0);
@@ -129,6 +129,13 @@ describe('when one is made', () => {
     expect(waitToMake({ ...quiet, opening: 1 })).toBeGreaterThan(0);
     expect(waitToMake({ ...quiet, sinceOpening: 0 })).toBe(100);
     expect(waitToMake({ ...quiet, sinceOpening: 60 })).toBe(40);
+  });
+
+  it('is later where many came together', () => {
+    expect(waitToMake({ ...quiet, sinceOpening: 100, together: 5 })).toBe(400);
+    expect(waitToMake({ ...quiet, sinceOpening: 501, together: 5 })).toBe(0);
+    expect(waitToMake({ ...quiet, sinceOpening: 501, together: 5, pendingCommands: 1 })).toBeGreaterThan(0);
+    expect(waitToMake({ ...quiet, sinceOpening: 2_001, together: 500 })).toBe(0);
   });
 
   it('waits a little for the commands of clients, and not for ever', () => {

@@ -17,8 +17,10 @@ const TOGETHER = 250;
 const TOGETHER_SPAN = 300_000;
 /** A client that is being let in, or has only just been, is not disturbed, ms. */
 export const QUIET = 100;
-/** So long after the last client its commands are let pass first, ms; later there may always be some. */
-const CALM = 500;
+/** Of those who came together so many count for that. */
+const MOST_QUIET = 20;
+/** So long after that their commands are let pass first, ms; later there may always be some. */
+const CALM = 400;
 
 /** How often clients come, by the moment of the last one. */
 export interface Arrivals {
@@ -135,12 +137,16 @@ export interface Moment {
   readonly opening: number;
   /** Since one was last let in, ms. */
   readonly sinceOpening: number;
+  /** How many came together last. */
+  readonly together: number;
   readonly pendingCommands: number;
 }
 
 /** How long to wait before one more may be made, ms; 0: now. While clients are let in, and while they have only just begun, nothing is. */
-export function waitToMake({ serves, opening, sinceOpening, pendingCommands }: Moment): number {
+export function waitToMake({ serves, opening, sinceOpening, together, pendingCommands }: Moment): number {
   if (!serves || opening > 0) return CALM;
-  if (sinceOpening < QUIET) return Math.ceil(QUIET - sinceOpening);
-  return pendingCommands > 0 && sinceOpening < CALM ? QUIET : 0;
+  // Many who came together need as many times as long to begin.
+  const quiet = QUIET * Math.min(Math.max(1, together), MOST_QUIET);
+  if (sinceOpening < quiet) return Math.ceil(quiet - sinceOpening);
+  return pendingCommands > 0 && sinceOpening < quiet + CALM ? QUIET : 0;
 }

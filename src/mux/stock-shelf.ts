@@ -34,6 +34,11 @@ export class Shelf {
     this.#arrivals = withArrival(this.#arrivals, performance.now());
   }
 
+  /** How many came together last. */
+  get together(): number {
+    return this.#arrivals.together.count;
+  }
+
   /** A client could not be let in by this way: it may be none at all. */
   failed(): void {
     this.#seen = 0;

@@ -153,6 +153,7 @@ export class Stock {
       serves: serves(),
       opening: this.#opening,
       sinceOpening: now - this.#openedAt,
+      together: Math.max(...[...this.#shelves.values()].map(({ together }) => together)),
       pendingCommands: pendingCommands(),
     });
     if (wait === 0) this.#make(short);
