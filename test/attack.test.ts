@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Result } from './attack/arena.js';
 import { everyCommand } from './attack/every-command.js';
 import { leaving } from './attack/leaving.js';
-import { PROFILES } from './attack/listening.js';
 import { named } from './attack/named.js';
 import { openRing, type Ring } from './attack/ring.js';
 import { commands } from './attack/protocol.js';
@@ -21,8 +20,7 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
   beforeAll(async () => void (ring = await openRing(1)), 60_000);
   afterAll(() => ring.close());
 
-  // beside other tests the profiler leaves nobody the time to answer; `npm run attack` does it
-  it.each(named.filter(({ name }) => name !== PROFILES))(
+  it.each(named)(
     'learns nothing and changes nothing: $name',
     async (attack) => {
       const { leaks, tries } = await ring.arena.run(attack);

@@ -4,6 +4,7 @@ import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule } from './rule.js';
 import { notAvailable } from './rules-refused.js';
 import { Trace } from './trace.js';
+import { withoutSampling } from './trace-categories.js';
 import type { NamedCommand } from './client-command.js';
 
 const unfiltered = notAvailable(
@@ -38,7 +39,7 @@ const start: Rule = (session, incoming) => {
   });
   const begin = (): void => {
     session.trace = trace;
-    attempt(session, withTimeline(rest), performance.now() + STOPS_WITHIN, (error) => {
+    attempt(session, withCategories(session, rest), performance.now() + STOPS_WITHIN, (error) => {
       if (error) {
         session.trace = undefined;
         tracing.release(session);
@@ -74,19 +75,28 @@ function attempt(
   });
 }
 
-/** The categories that the client asked for, and those of the markers. */
-function withTimeline(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/**
+ * The categories that the client asked for, and those of the markers; for a stranger none for which Chrome stops its
+ * neighbours' processes too.
+ */
+function withCategories(
+  session: ClientSession,
+  params: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const { categories, traceConfig } = params;
+  const { tenant, host } = session.client.virtual;
+  const isTrusted = host.exclusive || tenant.trust === 'local';
+  const allowed = (asked: readonly unknown[]): unknown[] => [
+    ...(isTrusted ? asked : withoutSampling(asked)),
+    TIMELINE,
+  ];
   const config = (typeof traceConfig === 'object' ? (traceConfig ?? {}) : {}) as Record<string, unknown>;
   const { includedCategories } = config;
   if (Array.isArray(includedCategories) && includedCategories.length > 0) {
-    return {
-      ...params,
-      traceConfig: { ...config, includedCategories: [...(includedCategories as unknown[]), TIMELINE] },
-    };
+    return { ...params, traceConfig: { ...config, includedCategories: allowed(includedCategories) } };
   }
   if (typeof categories === 'string' && categories !== '') {
-    return { ...params, categories: `${categories},${TIMELINE}` };
+    return { ...params, categories: allowed(categories.split(',')).join(',') };
   }
   return { ...params };
 }
@@ -112,7 +122,13 @@ const ofTrace: Rule = (session, incoming) => {
 
 /** The Tracing domain: one virtual browser at a time, which gets events of its own pages' processes only. */
 export const tracingCommands: Record<string, CommandEntry> = {
-  start: everywhere(lock("one trace at a time; events of one's own pages only", start, freeForLocal)),
+  start: everywhere(
+    lock(
+      "one trace at a time; events of one's own pages only; for strangers without V8's profiler and memory dumps",
+      start,
+      freeForLocal,
+    ),
+  ),
   end: everywhere(lock("of one's own trace", end, freeForLocal)),
   requestMemoryDump: everywhere(lock("in one's own trace", ofTrace, freeForLocal)),
   getCategories: everywhere(pass),

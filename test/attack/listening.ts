@@ -38,9 +38,6 @@ async function listen({ attacker, house }: Fight, commands: readonly (readonly [
 
 const attach = { autoAttach: true, flatten: true };
 
-/** Chrome samples all its pages for it, which weighs on the whole machine. */
-export const PROFILES = 'traces with the profiler';
-
 /** Traces while the victim works. */
 async function trace({ attacker, house }: Fight, kind: string, more = '') {
   const { wire, sessionId } = attacker.spot(kind);
@@ -142,7 +139,7 @@ export const listening: readonly Attack[] = [
     attempt: (fight) => trace(fight, kind),
   })),
   {
-    name: PROFILES,
+    name: 'traces with the profiler',
     attempt: (fight) => trace(fight, 'root', ',disabled-by-default-v8.cpu_profiler'),
   },
 ];

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { withoutSampling } from '../src/virtual/trace-categories.js';
+import { CdpClient } from './support/cdp-client.js';
+import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
+
+const PROFILER = 'disabled-by-default-v8.cpu_profiler';
+const SECRET = 'a-secret-of-more-than-16-characters';
+
+describe('categories of a trace', () => {
+  it('are left as they are, but those for which all processes of a Chrome are sampled', () => {
+    const fine = ['-*', '*', 'devtools.timeline', 'v8.execute', 'disabled-by-default-devtools.timeline*'];
+    expect(withoutSampling(fine)).toEqual(fine);
+    expect(withoutSampling([PROFILER, `${PROFILER}.hires`, 'disabled-by-default-memory-infra'])).toEqual([]);
+    expect(withoutSampling(['disabled-by-default-v8.gc', 'toplevel'])).toHaveLength(2);
+  });
+
+  it.each([
+    ['disabled-by-default-*', 'disabled-by-default-v8.cpu_?rofiler', ` ${PROFILER} `],
+    ['disabled-by-default-v8.*', 'disabled-by-default-v8.cpu\\_profiler', 'disabled-by-default-*profiler'],
+  ])('are found in whatever pattern means one of those: %s, %s, %s', (...patterns) => {
+    expect(withoutSampling(patterns)).toEqual([]);
+  });
+
+  it('are names only', () => {
+    expect(withoutSampling([1, null, ['*'], 'toplevel'])).toEqual(['toplevel']);
+  });
+});
+
+interface Chunk {
+  readonly name: string;
+}
+
+describe('a trace with V8’s profiler', () => {
+  let open: TestCdpmux;
+  let guarded: TestCdpmux;
+  const clients: CdpClient[] = [];
+  beforeAll(async () => {
+    open = await startCdpmux();
+    guarded = await startCdpmux({ 'auth.tokens': JSON.stringify([{ name: 'a', secret: SECRET }]) });
+  });
+  afterAll(async () => {
+    for (const client of clients) await client.close();
+    await open.close();
+    await guarded.close();
+  });
+
+  /** The names of events in a trace of a page that has something to do. */
+  async function traced(url: string, params: object): Promise<Set<string>> {
+    const client = await CdpClient.connect(url);
+    clients.push(client);
+    const { sessionId } = await client.newPage();
+    await client.send('Tracing.start', { ...params, transferMode: 'ReportEvents' }, sessionId);
+    const expression = 'for (const end = Date.now() + 200; Date.now() < end; ) JSON.stringify([end])';
+    await client.send('Runtime.evaluate', { expression }, sessionId);
+    const over = client.waitFor(({ method }) => method === 'Tracing.tracingComplete', 'the end of the trace');
+    await client.send('Tracing.end', {}, sessionId);
+    await over;
+    const data = client.events.filter(({ method }) => method === 'Tracing.dataCollected');
+    const chunks = data.flatMap(({ params: part }) => (part as { value: Chunk[] }).value);
+    return new Set(chunks.map(({ name }) => name));
+  }
+
+  const asked = [
+    { categories: `-*,v8.execute,devtools.timeline,${PROFILER}` },
+    { traceConfig: { includedCategories: ['v8.execute', PROFILER] } },
+  ];
+
+  it.each(asked)('has its samples for whoever may use this machine: %j', async (params) => {
+    expect([...(await traced(open.wsUrl, params))]).toContain('ProfileChunk');
+  });
+
+  it.each(asked)(
+    'has all but its samples for strangers, since neighbours would pay for them: %j',
+    async (params) => {
+      const names = await traced(`${guarded.wsUrl}?token=${SECRET}`, params);
+      expect([...names]).toContain('MinorGC');
+      expect([...names]).not.toContain('ProfileChunk');
+    },
+  );
+
+  it('is one of nothing else where nothing else was asked for', async () => {
+    const names = await traced(`${guarded.wsUrl}?token=${SECRET}`, { categories: PROFILER });
+    expect([...names]).not.toContain('ProfileChunk');
+    expect([...names]).not.toContain('navigationStart');
+  });
+});
