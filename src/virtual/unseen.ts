@@ -29,6 +29,8 @@ export class Unseen {
   readonly #makers = new Map<string, Maker>();
   /** By id; taken off when it is revealed, and when it has gone. */
   readonly #targets = new Map<string, { readonly target: UnseenTarget; readonly maker: Maker }>();
+  /** Those that were, by id: what Chrome says of them while others are made is no new one. Taken off when they have gone. */
+  readonly #revealed = new Set<string>();
 
   /** Called for each page that is given to who asks for a new one. */
   onGiven = (): void => undefined;
@@ -59,6 +61,7 @@ export class Unseen {
       known.target.latest = info;
       return true;
     }
+    if (this.#revealed.has(info.targetId)) return false;
     const maker = info.browserContextId === undefined ? undefined : this.#makers.get(info.browserContextId);
     const target = { first: info, latest: info, crashed: false };
     if (!maker?.hides(target)) return false;
@@ -68,7 +71,7 @@ export class Unseen {
 
   /** It may be seen from now on. */
   reveal({ first }: UnseenTarget): void {
-    this.#targets.delete(first.targetId);
+    if (this.#targets.delete(first.targetId)) this.#revealed.add(first.targetId);
   }
 
   /** Whether it is one of these, and could be given to somebody. */
@@ -84,6 +87,7 @@ export class Unseen {
   }
 
   destroyed(targetId: string): void {
+    this.#revealed.delete(targetId);
     const known = this.#targets.get(targetId);
     this.#targets.delete(targetId);
     known?.maker.lost(known.target);
