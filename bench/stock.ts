@@ -55,6 +55,23 @@ const libraries: Record<string, Come> = {
   },
 };
 
+/** Longest time for one client, ms: Puppeteer's connect waits for ever for a page that it was told of and never gets. */
+const DEADLINE = 60_000;
+
+/** One client's times; rejects where it is not done within the deadline. */
+async function timesOf(come: Come, side: Side): Promise<Times> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new Error(`a client of ${side.wsUrl} was not done within ${DEADLINE} ms`);
+    timer = setTimeout(() => reject(error), DEADLINE);
+  });
+  try {
+    return await Promise.race([come(side), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What it brings to keep virtual browsers ready: time to a first page, and what that costs in memory and others' time. */
 export async function stock(run: SuiteRun): Promise<Figure[]> {
   const rounds = run.number('rounds');
@@ -89,7 +106,7 @@ async function compare(
       const name = names[(round + turn) % names.length]!;
       await fullStock(sides.warm.url);
       await delay(REST);
-      const came = await Promise.all(Array.from({ length: clients }, () => come(sides[name])));
+      const came = await Promise.all(Array.from({ length: clients }, () => timesOf(come, sides[name])));
       // the first of each is not counted
       if (round > 0) {
         times[name].push({
@@ -138,7 +155,7 @@ async function whileFilling(run: SuiteRun, rounds: number): Promise<Figure> {
       const side = name === 'filling' ? filling : without;
       const first = await puppeteer.connect({ browserWSEndpoint: side.wsUrl });
       await delay(after);
-      times[name].push((await come(side)).open);
+      times[name].push((await timesOf(come, side)).open);
       await first.close();
     }
   }

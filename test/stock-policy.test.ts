@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  expectedAtOnce,
   isForgotten,
-  mostAt,
   noArrivals,
   rateAt,
   shares,
@@ -12,7 +12,7 @@ import {
 } from '../src/mux/stock-policy.js';
 
 const settings = { enabled: true, max: 4, memoryMb: 256, maxAge: 600_000 };
-const demand = { perSecond: 0, together: 0, makingMs: 500, itemMb: 40 };
+const demand = { perSecond: 0, atOnce: 0, makingMs: 500, itemMb: 40 };
 
 /** The rate after clients came at equal distances, ms, at the moment of the last one. */
 function rateOf(count: number, apart: number): number {
@@ -34,7 +34,7 @@ describe('the rate of arrival', () => {
   });
 });
 
-describe('those who come together', () => {
+describe('those who come at once', () => {
   const crowd = (count: number, from: number, before = noArrivals(0)) => {
     let arrivals = before;
     for (let one = 0; one < count; one++) arrivals = withArrival(arrivals, from + one * 10);
@@ -43,20 +43,20 @@ describe('those who come together', () => {
 
   it('are expected again, and fewer the longer ago they came', () => {
     const arrivals = crowd(20, 1_000);
-    expect(mostAt(arrivals, 1_190)).toBe(20);
-    expect(mostAt(arrivals, 301_190)).toBeCloseTo(20 / Math.E, 5);
-    expect(mostAt(arrivals, 1_801_190)).toBeLessThan(0.1);
+    expect(expectedAtOnce(arrivals, 1_190)).toBe(20);
+    expect(expectedAtOnce(arrivals, 301_190)).toBeCloseTo(20 / Math.E, 5);
+    expect(expectedAtOnce(arrivals, 1_801_190)).toBeLessThan(0.1);
   });
 
   it('are as many as came at once, not all who came', () => {
     const arrivals = crowd(3, 20_000, crowd(3, 10_000, crowd(5, 1_000)));
-    expect(mostAt(arrivals, 20_020)).toBeCloseTo(5 * Math.exp(-18.98 / 300), 5);
+    expect(expectedAtOnce(arrivals, 20_020)).toBeCloseTo(5 * Math.exp(-18.98 / 300), 5);
   });
 
   it('are one at a time where clients come one at a time', () => {
     let arrivals = noArrivals(0);
     for (let at = 300; at < 30_000; at += 300) arrivals = withArrival(arrivals, at);
-    expect(arrivals.most).toBe(1);
+    expect(arrivals.expected).toBe(1);
   });
 });
 
@@ -70,10 +70,10 @@ describe('how many are wanted', () => {
     expect(wanted(settings, { ...demand, perSecond: 2, makingMs: 1_500 })).toBe(4);
   });
 
-  it('is as many as came together lately', () => {
-    expect(wanted({ ...settings, max: 20, memoryMb: 4_000 }, { ...demand, together: 12.3 })).toBe(13);
-    expect(wanted(settings, { ...demand, together: 0.1 })).toBe(1);
-    expect(wanted(settings, { ...demand, perSecond: 4, together: 2 })).toBe(3);
+  it('is as many as came at once lately', () => {
+    expect(wanted({ ...settings, max: 20, memoryMb: 4_000 }, { ...demand, atOnce: 12.3 })).toBe(13);
+    expect(wanted(settings, { ...demand, atOnce: 0.1 })).toBe(1);
+    expect(wanted(settings, { ...demand, perSecond: 4, atOnce: 2 })).toBe(3);
   });
 
   it('is no more than there may be, by number and by memory', () => {
@@ -119,7 +119,7 @@ describe('what there may be', () => {
 });
 
 describe('when one is made', () => {
-  const quiet = { serves: true, opening: 0, sinceOpening: 10_000, together: 1, pendingCommands: 0 };
+  const quiet = { serves: true, opening: 0, sinceOpening: 10_000, lastGroup: 1, pendingCommands: 0 };
 
   it('is at once in a browser that is quiet', () => {
     expect(waitToMake(quiet)).toBe(0);
@@ -131,11 +131,11 @@ describe('when one is made', () => {
     expect(waitToMake({ ...quiet, sinceOpening: 60 })).toBe(40);
   });
 
-  it('is later where many came together', () => {
-    expect(waitToMake({ ...quiet, sinceOpening: 100, together: 5 })).toBe(400);
-    expect(waitToMake({ ...quiet, sinceOpening: 501, together: 5 })).toBe(0);
-    expect(waitToMake({ ...quiet, sinceOpening: 501, together: 5, pendingCommands: 1 })).toBeGreaterThan(0);
-    expect(waitToMake({ ...quiet, sinceOpening: 2_001, together: 500 })).toBe(0);
+  it('is later where many came at once', () => {
+    expect(waitToMake({ ...quiet, sinceOpening: 100, lastGroup: 5 })).toBe(400);
+    expect(waitToMake({ ...quiet, sinceOpening: 501, lastGroup: 5 })).toBe(0);
+    expect(waitToMake({ ...quiet, sinceOpening: 501, lastGroup: 5, pendingCommands: 1 })).toBeGreaterThan(0);
+    expect(waitToMake({ ...quiet, sinceOpening: 2_001, lastGroup: 500 })).toBe(0);
   });
 
   it('waits a little for the commands of clients, and not for ever', () => {

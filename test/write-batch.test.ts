@@ -92,12 +92,21 @@ describe('commands to a Chrome', () => {
     await turn();
     await turn();
     expect(pipe.writes).toEqual(['1 2']);
+    // one alone as well, and the first of the next turn does not wait for it
+    transport.gather();
+    send(1);
+    expect(pipe.writes).toEqual(['1 2']);
+    await turn();
+    await turn();
+    expect(pipe.writes).toEqual(['1 2', '3']);
+    send(1);
+    expect(pipe.writes).toEqual(['1 2', '3', '4']);
     transport.gather();
     await turn();
     await turn();
     send(1);
-    expect(pipe.writes).toEqual(['1 2', '3']);
-    expect(reasons()).toEqual({ turn: 1, idle: 1, size: 0, window: 0 });
+    expect(pipe.writes).toEqual(['1 2', '3', '4', '5']);
+    expect(reasons()).toEqual({ turn: 2, idle: 2, size: 0, window: 0 });
   });
 
   it('gather while an earlier write is still going out, and leave when it is out or they are enough', async () => {

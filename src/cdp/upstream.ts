@@ -71,7 +71,7 @@ export interface Upstream {
   forget(owner: ReplySink): void;
   /** Ends whom an error of cdpmux's own concerns, and tells of it; everybody else goes on. */
   blame(error: unknown, concerned: Partial<FaultSink> | undefined): void;
-  /** What is sent in this turn of the event loop leaves at its end, after what the turn has for clients. */
+  /** What is sent in this turn of the event loop leaves at its end, after what the turn has for clients; where batches are on and have no window. */
   gather(): void;
   /** Bytes that wait to be written. */
   readonly backlog: number;

@@ -11,7 +11,7 @@ export interface Transport {
   commit(): void;
   /** What is committed need not wait for others, where a window has it wait. */
   hurry(): void;
-  /** What is committed in this turn of the event loop leaves at its end, so that what else the turn writes goes first. */
+  /** What is committed in this turn of the event loop leaves at its end, so that what else the turn writes goes first: see `WriteBatch.gather`. */
   gather(): void;
   /** Bytes handed over and not yet written. */
   readonly backlog: number;

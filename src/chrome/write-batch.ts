@@ -51,6 +51,8 @@ export class WriteBatch {
   #timer: NodeJS.Timeout | undefined;
   /** Whether the end of this turn has been asked for. */
   #endsTurn = false;
+  /** Whether what comes in this turn is to leave at its end. */
+  #gathers = false;
   #inTurn = 0;
   #inLastTurn = 0;
 
@@ -76,9 +78,9 @@ export class WriteBatch {
     if (this.#waitsFor === 'window') this.flush('turn');
   }
 
-  /** This turn's commands leave at its end, be there one or many. */
+  /** This turn's commands leave at its end, be there one or many, where batches are on and have no window. */
   gather(): void {
-    this.#inTurn++;
+    this.#gathers = true;
     this.#askForEnd();
   }
 
@@ -108,6 +110,7 @@ export class WriteBatch {
   /** Only for the end of the turn that was asked for. */
   turnOver(): void {
     this.#endsTurn = false;
+    this.#gathers = false;
     this.#inLastTurn = this.#inTurn;
     this.#inTurn = 0;
     if (this.#waitsFor === 'turn') this.flush('turn');
@@ -131,7 +134,7 @@ export class WriteBatch {
     }
     this.#askForEnd();
     if (this.#line.busy) this.#waitsFor = 'line';
-    else if (this.#inTurn === 1 && this.#inLastTurn <= 1) this.flush('idle');
+    else if (this.#inTurn === 1 && this.#inLastTurn <= 1 && !this.#gathers) this.flush('idle');
     else this.#waitsFor = 'turn';
   }
 

@@ -11,42 +11,54 @@ export interface StockSettings {
 
 /** How lately clients must have come to count, ms: after this long a rate has fallen to a third. */
 const RATE_SPAN = 10_000;
-/** Clients who come within so long of the first of them have come together, ms: none is made meanwhile. */
-const TOGETHER = 250;
-/** How lately many must have come together to be expected again, ms: after this long it is a third of them. */
-const TOGETHER_SPAN = 300_000;
+/** Clients who come within so long of the first of them have come at once, ms. */
+const GROUP_SPAN = 250;
+/** How lately many must have come at once to be expected again, ms: after this long a third of them is. */
+const EXPECTED_SPAN = 300_000;
 /** A client that is being let in, or has only just been, is not disturbed, ms. */
 export const QUIET = 100;
-/** Of those who came together so many count for that. */
-const MOST_QUIET = 20;
+/** Of those who came at once so many count for that. */
+const MOST_COUNTED = 20;
 /** So long after that their commands are let pass first, ms; later there may always be some. */
 const CALM = 400;
+
+/** Clients who came at once, and when the first of them did. */
+export interface Group {
+  readonly since: number;
+  readonly count: number;
+}
+
+/** Nobody has come yet. */
+export const noGroup: Group = { since: -Infinity, count: 0 };
+
+/** One more has come: with those who came last, or the first of others. */
+export function withOneMore({ since, count }: Group, now: number): Group {
+  return now - since < GROUP_SPAN ? { since, count: count + 1 } : { since: now, count: 1 };
+}
 
 /** How often clients come, by the moment of the last one. */
 export interface Arrivals {
   readonly perSecond: number;
   /** By `performance.now`. */
   readonly at: number;
-  /** Those who came together last, and when the first of them did. */
-  readonly together: { readonly since: number; readonly count: number };
-  /** The most who came together, as it counted at the moment of the last one. */
-  readonly most: number;
+  readonly lastGroup: Group;
+  /** How many were expected at once at the moment of the last one. */
+  readonly expected: number;
 }
 
 /** Nobody has come yet. */
 export function noArrivals(now: number): Arrivals {
-  return { perSecond: 0, at: now, together: { since: -Infinity, count: 0 }, most: 0 };
+  return { perSecond: 0, at: now, lastGroup: noGroup, expected: 0 };
 }
 
 /** One more client has come: what was before counts the less the longer ago it was. */
 export function withArrival(before: Arrivals, now: number): Arrivals {
-  const { since, count } = before.together;
-  const together = now - since < TOGETHER ? { since, count: count + 1 } : { since: now, count: 1 };
+  const lastGroup = withOneMore(before.lastGroup, now);
   return {
     perSecond: rateAt(before, now) + 1_000 / RATE_SPAN,
     at: now,
-    together,
-    most: Math.max(together.count, mostAt(before, now)),
+    lastGroup,
+    expected: Math.max(lastGroup.count, expectedAtOnce(before, now)),
   };
 }
 
@@ -55,16 +67,16 @@ export function rateAt({ perSecond, at }: Arrivals, now: number): number {
   return perSecond * Math.exp((at - now) / RATE_SPAN);
 }
 
-/** How many are expected to come together, as it looks at a moment. */
-export function mostAt({ most, at }: Arrivals, now: number): number {
-  return most * Math.exp((at - now) / TOGETHER_SPAN);
+/** How many are expected at once, as it looks at a moment: as many as came so, the fewer the longer ago that was. */
+export function expectedAtOnce({ expected, at }: Arrivals, now: number): number {
+  return expected * Math.exp((at - now) / EXPECTED_SPAN);
 }
 
 /** What sizes a stock. */
 export interface Demand {
   readonly perSecond: number;
-  /** How many are expected to come together. */
-  readonly together: number;
+  /** How many are expected to come at once. */
+  readonly atOnce: number;
   /** How long one takes to make, ms. */
   readonly makingMs: number;
   /** What one takes of memory, MB. */
@@ -76,19 +88,17 @@ export function atMost({ enabled, max, memoryMb }: StockSettings, itemMb: number
   return enabled ? Math.max(0, Math.min(max, Math.floor(memoryMb / itemMb))) : 0;
 }
 
-/** How many to keep ready: those who will come while one is made or come together, and one for whoever comes next; no more than may be. */
+/** How many to keep ready: those who will come while one is made and one for whoever comes next, or as many as will come at once; no more than may be. */
 export function wanted(settings: StockSettings, demand: Demand): number {
-  return Math.min(Math.max(whileMaking(demand) + 1, expected(demand)), atMost(settings, demand.itemMb));
+  return Math.min(
+    Math.max(whileMaking(demand) + 1, Math.ceil(demand.atOnce)),
+    atMost(settings, demand.itemMb),
+  );
 }
 
 /** Those who will come one by one while one is made. */
 function whileMaking({ perSecond, makingMs }: Demand): number {
   return Math.ceil((perSecond * makingMs) / 1_000);
-}
-
-/** Those who will come together. */
-function expected({ together }: Demand): number {
-  return Math.ceil(together);
 }
 
 /** Shares out what there may be: one for each who wants any, in this order, and then more in the same order. */
@@ -126,7 +136,10 @@ export function isForgotten({ sinceLast }: OwnWay): boolean {
 /** How many to keep ready for a proxy that clients bring: none before it has come twice, since many bring another one each. */
 export function wantedOnOwnWay(settings: StockSettings, way: OwnWay, demand: Demand): number {
   if (way.seen < 2 || isForgotten(way)) return 0;
-  return Math.min(Math.max(1, whileMaking(demand), expected(demand)), atMost(settings, demand.itemMb));
+  return Math.min(
+    Math.max(1, whileMaking(demand), Math.ceil(demand.atOnce)),
+    atMost(settings, demand.itemMb),
+  );
 }
 
 /** What a browser is about at a moment. */
@@ -137,16 +150,16 @@ export interface Moment {
   readonly opening: number;
   /** Since one was last let in, ms. */
   readonly sinceOpening: number;
-  /** How many came together last. */
-  readonly together: number;
+  /** How many were let in at once with that one. */
+  readonly lastGroup: number;
   readonly pendingCommands: number;
 }
 
 /** How long to wait before one more may be made, ms; 0: now. While clients are let in, and while they have only just begun, nothing is. */
-export function waitToMake({ serves, opening, sinceOpening, together, pendingCommands }: Moment): number {
+export function waitToMake({ serves, opening, sinceOpening, lastGroup, pendingCommands }: Moment): number {
   if (!serves || opening > 0) return CALM;
-  // Many who came together need as many times as long to begin.
-  const quiet = QUIET * Math.min(Math.max(1, together), MOST_QUIET);
+  // Many who came at once need as many times as long to begin.
+  const quiet = QUIET * Math.min(Math.max(1, lastGroup), MOST_COUNTED);
   if (sinceOpening < quiet) return Math.ceil(quiet - sinceOpening);
   return pendingCommands > 0 && sinceOpening < quiet + CALM ? QUIET : 0;
 }

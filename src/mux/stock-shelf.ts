@@ -1,7 +1,7 @@
 import type { ReadyContext } from '../virtual/ready-context.js';
 import {
+  expectedAtOnce,
   isForgotten,
-  mostAt,
   noArrivals,
   rateAt,
   wanted,
@@ -34,11 +34,6 @@ export class Shelf {
     this.#arrivals = withArrival(this.#arrivals, performance.now());
   }
 
-  /** How many came together last. */
-  get together(): number {
-    return this.#arrivals.together.count;
-  }
-
   /** A client could not be let in by this way: it may be none at all. */
   failed(): void {
     this.#seen = 0;
@@ -55,7 +50,12 @@ export class Shelf {
   wanted(settings: StockSettings, { makingMs, itemMb }: Pick<Demand, 'makingMs' | 'itemMb'>): number {
     const now = performance.now();
     const arrivals = this.#arrivals;
-    const demand = { perSecond: rateAt(arrivals, now), together: mostAt(arrivals, now), makingMs, itemMb };
+    const demand = {
+      perSecond: rateAt(arrivals, now),
+      atOnce: expectedAtOnce(arrivals, now),
+      makingMs,
+      itemMb,
+    };
     if (!this.way.proxy) return wanted(settings, demand);
     return wantedOnOwnWay(settings, this.#ownWay(now), demand);
   }

@@ -4,7 +4,15 @@ import { ReadyContext } from '../virtual/ready-context.js';
 import type { VirtualBrowserOptions } from '../virtual/virtual-browser.js';
 import type { VirtualHost } from '../virtual/virtual-host.js';
 import { StockMemory } from './stock-memory.js';
-import { atMost, QUIET, shares, waitToMake, type StockSettings } from './stock-policy.js';
+import {
+  atMost,
+  noGroup,
+  QUIET,
+  shares,
+  waitToMake,
+  withOneMore,
+  type StockSettings,
+} from './stock-policy.js';
 import { Shelf } from './stock-shelf.js';
 import { commonWay, readyWay, wayOf, type Way } from './stock-way.js';
 
@@ -52,6 +60,7 @@ export class Stock {
   #making: ReadyContext | undefined;
   #opening = 0;
   #openedAt = -Infinity;
+  #lastGroup = noGroup;
   #makingMs = FIRST_MAKING;
   #timer: NodeJS.Timeout | undefined;
 
@@ -81,6 +90,7 @@ export class Stock {
   /** Opens a virtual browser, out of the stock where it can be had there. */
   async open<T>(options: VirtualBrowserOptions, open: (ready?: ReadyContext) => Promise<T>): Promise<T> {
     this.#opening++;
+    this.#lastGroup = withOneMore(this.#lastGroup, performance.now());
     const shelf = this.#shelfFor(options);
     const ready = shelf?.take();
     if (shelf) this.#options.counts.asked(ready !== undefined);
@@ -153,7 +163,7 @@ export class Stock {
       serves: serves(),
       opening: this.#opening,
       sinceOpening: now - this.#openedAt,
-      together: Math.max(...[...this.#shelves.values()].map(({ together }) => together)),
+      lastGroup: this.#lastGroup.count,
       pendingCommands: pendingCommands(),
     });
     if (wait === 0) this.#make(short);

@@ -14,7 +14,7 @@ export function moveIn(
   virtual.host.upstream.gather();
   for (const target of others) showAsItIs(virtual, target);
   if (initialPage) for (const target of page.targets) showAsItIs(virtual, target);
-  // One that runs already can't be shown later as a new one.
+  // No root holds one that runs already, so it can't be shown later as a new one.
   else if (page.runs)
     virtual.host.upstream.call('Target.closeTarget', { targetId: page.targetId }, virtual.rootId);
   else virtual.spares.add(page);

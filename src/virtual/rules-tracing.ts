@@ -75,6 +75,12 @@ function attempt(
   });
 }
 
+/** Whether it may have Chrome stop the processes of its neighbours: they are its own, or nobody else's. */
+function maySample({ client }: ClientSession): boolean {
+  const { tenant, host } = client.virtual;
+  return host.exclusive || tenant.trust === 'local';
+}
+
 /**
  * The categories that the client asked for, and those of the markers; for a stranger none for which Chrome stops its
  * neighbours' processes too.
@@ -84,10 +90,8 @@ function withCategories(
   params: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const { categories, traceConfig } = params;
-  const { tenant, host } = session.client.virtual;
-  const isTrusted = host.exclusive || tenant.trust === 'local';
   const allowed = (asked: readonly unknown[]): unknown[] => [
-    ...(isTrusted ? asked : withoutSampling(asked)),
+    ...(maySample(session) ? asked : withoutSampling(asked)),
     TIMELINE,
   ];
   const config = (typeof traceConfig === 'object' ? (traceConfig ?? {}) : {}) as Record<string, unknown>;
@@ -120,17 +124,25 @@ const ofTrace: Rule = (session, incoming) => {
   }
 };
 
+const noDump = notAvailable(
+  'Chrome dumps the memory of all its processes for it, and the pages of others stand still meanwhile.',
+);
+
+const dump: Rule = (session, incoming) => (maySample(session) ? ofTrace : noDump)(session, incoming);
+
 /** The Tracing domain: one virtual browser at a time, which gets events of its own pages' processes only. */
 export const tracingCommands: Record<string, CommandEntry> = {
   start: everywhere(
     lock(
-      "one trace at a time; events of one's own pages only; for strangers without V8's profiler and memory dumps",
+      "one trace at a time; events of one's own pages only; for strangers in a shared Chrome without V8's profiler and memory dumps",
       start,
       freeForLocal,
     ),
   ),
   end: everywhere(lock("of one's own trace", end, freeForLocal)),
-  requestMemoryDump: everywhere(lock("in one's own trace", ofTrace, freeForLocal)),
+  requestMemoryDump: everywhere(
+    lock("in one's own trace; not for strangers in a shared Chrome", dump, freeForLocal),
+  ),
   getCategories: everywhere(pass),
   getTrackEventDescriptor: everywhere(pass),
   recordClockSyncMarker: everywhere(lock("in one's own trace", ofTrace, freeForLocal)),

@@ -28,7 +28,7 @@ export class SharedRoot implements EventSink {
   readonly #upstream: Upstream;
   /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
   readonly #claims = new Map<VirtualBrowser, ClientSession>();
-  /** Targets that nobody may see yet, by id; taken off when they are delivered, and when they have gone. */
+  /** Targets that nobody may see yet, by id; taken off when they are delivered or let run, and when they have gone. */
   readonly #held = new Map<string, Protocol.Target.AttachedToTargetEvent>();
 
   private constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {

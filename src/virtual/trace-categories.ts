@@ -25,5 +25,5 @@ function samples(category: string): boolean {
 
 /** The categories that a client may record without weighing on those beside it. */
 export function withoutSampling(categories: readonly unknown[]): string[] {
-  return categories.filter((one): one is string => typeof one === 'string' && !samples(one));
+  return categories.filter((one): one is string => typeof one === 'string' && !one.split(',').some(samples));
 }

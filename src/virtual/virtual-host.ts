@@ -350,7 +350,8 @@ export class VirtualHost implements EventSink {
   #announceSoon(record: TargetRecord): void {
     const { info } = record;
     process.nextTick(() => {
-      if (record.info === info && record.sessions === 0) record.owner.targetChanged(record);
+      // What differs was told of with its own event, and what does not is not told of again.
+      if (!differs(record.info, info) && record.sessions === 0) record.owner.targetChanged(record);
     });
   }
 

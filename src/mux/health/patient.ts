@@ -168,8 +168,12 @@ export class Patient {
 
   /** One that does not answer at all is not busy: that its page could not be made counts. */
   async #isBusy(link: BrowserConnection, timeout: number): Promise<boolean> {
-    const took = await this.#measure(link, timeout).catch(() => 0);
-    return took > timeout * BUSY;
+    try {
+      return (await this.#measure(link, timeout)) > timeout * BUSY;
+    } catch (error) {
+      if (hasCode(error, 'TIMEOUT')) return false;
+      throw error;
+    }
   }
 
   async #compare(link: BrowserConnection): Promise<void> {
