@@ -104,7 +104,8 @@ describe.each(kinds)('a stranger with a Chrome for itself: %s', (kind) => {
     const page = await client.newPage();
     await navigate(client, page, home());
     await client.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
-    void client.ask('Page.navigate', { url: site.url('stranger', 'frames') }, page.sessionId);
+    const url = site.url('stranger', 'frames');
+    const navigated = client.ask('Page.navigate', { url }, page.sessionId);
     const paused = await client.waitFor(({ method }) => method === 'Fetch.requestPaused');
     const requestId = paused.params?.['requestId'];
     const responseHeaders = [{ name: 'Location', value: secret }];
@@ -115,6 +116,7 @@ describe.each(kinds)('a stranger with a Chrome for itself: %s', (kind) => {
       expect((await client.ask(method, params)).error?.message).toContain('not allowed here');
     }
     await client.send('Fetch.failRequest', { requestId, errorReason: 'Failed' });
+    expect((await navigated).result).toMatchObject({ errorText: 'net::ERR_FAILED' });
     await client.send('Fetch.disable');
   });
 

@@ -63,7 +63,7 @@ describe('a browser that answers no more (all that befalls one: npm run health)'
     async () => {
       const cdpmux = await arena.start(
         { 'browsers.min': 1, 'browsers.max': 1, 'limits.commandsPerSecond': 0, 'limits.pending': 1_000_000 },
-        { timeout: 1_000, pageInterval: 1_000 },
+        { timeout: 2_500, pageInterval: 1_000 },
       );
       const [busy] = ready(cdpmux) as unknown as [{ id: string }];
       const client = await CdpClient.connect(cdpmux.wsUrl);

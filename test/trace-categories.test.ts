@@ -81,6 +81,11 @@ describe('a trace with V8’s profiler', () => {
     },
   );
 
+  it('has its samples for a stranger in a Chrome of its own', async () => {
+    const url = `${guarded.wsUrl}?token=${SECRET}&mode=exclusive`;
+    expect([...(await traced(url, asked[0]!))]).toContain('ProfileChunk');
+  });
+
   it('is one of nothing else where nothing else was asked for', async () => {
     const names = await traced(`${guarded.wsUrl}?token=${SECRET}`, { categories: PROFILER });
     expect([...names]).not.toContain('ProfileChunk');

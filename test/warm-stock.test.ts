@@ -7,6 +7,7 @@ import { evaluate } from './support/page.js';
 
 interface Info {
   readonly targetId: string;
+  readonly attached: boolean;
   readonly type: string;
   readonly url: string;
   readonly browserContextId?: string;
@@ -84,6 +85,16 @@ describe('what is kept ready', () => {
     expect(ready).toContain(page.targetId);
     expect(page.targetId).not.toBe(first?.targetId);
     expect(await evaluate(client, page, 'location.href')).toBe('about:blank');
+  });
+
+  it('has a first page that runs, and a spare one that is held for whoever asks for it', async () => {
+    const infos = await pagesInChrome();
+    expect(infos.map(({ attached }) => attached).sort()).toEqual([false, true]);
+    const client = await connect();
+    const first = infos.find(({ attached }) => !attached);
+    expect(await targetsOf(client)).toContain(first?.targetId);
+    const { targetId } = await client.newPage();
+    expect(targetId).toBe(infos.find(({ attached }) => attached)?.targetId);
   });
 
   it('is seen by nobody before, and counts nowhere', async () => {
