@@ -41,22 +41,34 @@ describe('those who come at once', () => {
     return arrivals;
   };
 
-  it('are expected again, and fewer the longer ago they came', () => {
+  it('are all expected again for a minute, and then fewer and fewer', () => {
     const arrivals = crowd(20, 1_000);
     expect(expectedAtOnce(arrivals, 1_190)).toBe(20);
-    expect(expectedAtOnce(arrivals, 301_190)).toBeCloseTo(20 / Math.E, 5);
-    expect(expectedAtOnce(arrivals, 1_801_190)).toBeLessThan(0.1);
+    expect(expectedAtOnce(arrivals, 61_000)).toBe(20);
+    expect(expectedAtOnce(arrivals, 361_000)).toBeCloseTo(20 / Math.E, 5);
+    expect(expectedAtOnce(arrivals, 1_861_000)).toBeLessThan(0.1);
   });
 
   it('are as many as came at once, not all who came', () => {
     const arrivals = crowd(3, 20_000, crowd(3, 10_000, crowd(5, 1_000)));
-    expect(expectedAtOnce(arrivals, 20_020)).toBeCloseTo(5 * Math.exp(-18.98 / 300), 5);
+    expect(expectedAtOnce(arrivals, 20_020)).toBe(5);
+  });
+
+  it('are forgotten though others come, one at a time', () => {
+    let arrivals = crowd(20, 1_000);
+    for (let at = 1_500; at < 661_000; at += 500) arrivals = withArrival(arrivals, at);
+    expect(expectedAtOnce(arrivals, 661_000)).toBeCloseTo(20 / Math.E ** 2, 5);
+    expect(expectedAtOnce(crowd(4, 661_000, arrivals), 661_040)).toBe(4);
   });
 
   it('are one at a time where clients come one at a time', () => {
     let arrivals = noArrivals(0);
     for (let at = 300; at < 30_000; at += 300) arrivals = withArrival(arrivals, at);
-    expect(arrivals.expected).toBe(1);
+    expect(expectedAtOnce(arrivals, 30_000)).toBe(1);
+  });
+
+  it('are none before anybody has come', () => {
+    expect(expectedAtOnce(noArrivals(0), 1_000)).toBe(0);
   });
 });
 

@@ -13,7 +13,9 @@ export interface StockSettings {
 const RATE_SPAN = 10_000;
 /** Clients who come within so long of the first of them have come at once, ms. */
 const GROUP_SPAN = 250;
-/** How lately many must have come at once to be expected again, ms: after this long a third of them is. */
+/** As many as came at once are expected again for so long, ms. */
+const EXPECTED_ALL = 60_000;
+/** From then on fewer and fewer, ms: after this long a third of them. */
 const EXPECTED_SPAN = 300_000;
 /** A client that is being let in, or has only just been, is not disturbed, ms. */
 export const QUIET = 100;
@@ -42,13 +44,13 @@ export interface Arrivals {
   /** By `performance.now`. */
   readonly at: number;
   readonly lastGroup: Group;
-  /** How many were expected at once at the moment of the last one. */
-  readonly expected: number;
+  /** The group after which most are expected now. */
+  readonly largest: Group;
 }
 
 /** Nobody has come yet. */
 export function noArrivals(now: number): Arrivals {
-  return { perSecond: 0, at: now, lastGroup: noGroup, expected: 0 };
+  return { perSecond: 0, at: now, lastGroup: noGroup, largest: noGroup };
 }
 
 /** One more client has come: what was before counts the less the longer ago it was. */
@@ -58,7 +60,7 @@ export function withArrival(before: Arrivals, now: number): Arrivals {
     perSecond: rateAt(before, now) + 1_000 / RATE_SPAN,
     at: now,
     lastGroup,
-    expected: Math.max(lastGroup.count, expectedAtOnce(before, now)),
+    largest: lastGroup.count >= expectedAtOnce(before, now) ? lastGroup : before.largest,
   };
 }
 
@@ -68,8 +70,8 @@ export function rateAt({ perSecond, at }: Arrivals, now: number): number {
 }
 
 /** How many are expected at once, as it looks at a moment: as many as came so, the fewer the longer ago that was. */
-export function expectedAtOnce({ expected, at }: Arrivals, now: number): number {
-  return expected * Math.exp((at - now) / EXPECTED_SPAN);
+export function expectedAtOnce({ largest: { since, count } }: Arrivals, now: number): number {
+  return count === 0 ? 0 : count * Math.min(1, Math.exp((EXPECTED_ALL - (now - since)) / EXPECTED_SPAN));
 }
 
 /** What sizes a stock. */
