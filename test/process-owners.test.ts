@@ -124,7 +124,21 @@ describe('the processes of pages in contexts of their own', () => {
     owners.look();
     const others = new Set(heavy());
     const [dying, large] = [await openPage('dying'), await openPage('large')];
+    const work = async ({ sessionId }: { sessionId: string }, ms: number): Promise<void> => {
+      const expression = `for (const end = Date.now() + ${ms}; Date.now() < end; );`;
+      await chrome.connection.request('Runtime.evaluate', { expression }, sessionId);
+    };
+    const used = (): Map<number, number> => {
+      owners.look();
+      return new Map([...owners.processes].map((one) => [one.pid, timesOf(one.pid)?.ticks ?? 0]));
+    };
+    const idle = used();
+    await work(dying, 300);
+    const more = [...used()].map(([one, ticks]) => [one, ticks - (idle.get(one) ?? 0)] as const);
+    const [itsPid] = more.sort(([, one], [, other]) => other - one)[0]!;
     await hold(large.sessionId, 60);
+    // it has used no less than the other, whose answer its time is taken for
+    await work(large, 900);
     let pid = 0;
     await eventually(
       () => {
@@ -136,12 +150,12 @@ describe('the processes of pages in contexts of their own', () => {
     );
     await follow([dying]);
     const crash = async (): Promise<void> => {
-      const count = [...owners.processes].length;
       void chrome.connection.request('Page.crash', {}, dying.sessionId).catch(() => undefined);
       await eventually(
         () => {
           owners.look();
-          return [...owners.processes].length < count;
+          // not by their number: what was before may end meanwhile
+          return [...owners.processes].every((one) => one.pid !== itsPid);
         },
         { within, what: 'the end of its process' },
       );
