@@ -7,6 +7,9 @@ import { WebSocketServer } from 'ws';
 
 import { endsWithUs } from '../started.js';
 
+/** How long it may take to listen, ms. */
+const START_DEADLINE = 30_000;
+
 /** A WebSocket server of `ws` in a process of its own that lets everybody in: what an upgrade takes on this machine at the least. */
 export interface BareDoor {
   readonly wsUrl: string;
@@ -17,7 +20,7 @@ export interface BareDoor {
 export async function startBareDoor(): Promise<BareDoor> {
   const child = endsWithUs(fork(fileURLToPath(import.meta.url)));
   const exited = once(child, 'exit');
-  const [port] = (await once(child, 'message')) as [number];
+  const [port] = (await once(child, 'message', { signal: AbortSignal.timeout(START_DEADLINE) })) as [number];
   const close = async (): Promise<void> => {
     child.kill();
     await exited;
