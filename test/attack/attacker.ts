@@ -75,8 +75,8 @@ export class Attacker {
     return attacker;
   }
 
-  /** The kinds of session that do not answer any more. */
-  async deadSpots(deadline = 1_000): Promise<string[]> {
+  /** The kinds of session that do not answer any more, at least not within the deadline (ms): one taken for dead is only replaced. */
+  async deadSpots(deadline = 250): Promise<string[]> {
     const asked = this.spots.map(async ({ kind, wire, sessionId }) => {
       const method = isAliveBy(kind);
       const params = method === 'Runtime.evaluate' ? { expression: '1' } : {};

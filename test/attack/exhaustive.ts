@@ -3,12 +3,10 @@ import type { Attacker, Spot } from './attacker.js';
 import { kindOf, type Id } from './ids.js';
 import { commands, fill, type Chooser, type Command, type Schema } from './protocol.js';
 
-/** Longest that an answer may take, ms; where none tells two ids apart, a second look waits for longer. */
+/** Longest that an answer may take, ms; a second look waits for longer. */
 const DEADLINE = 2_000;
 const LONG_DEADLINE = 15_000;
 const NO_ANSWER = 'no answer';
-/** Some commands Chrome answers now and then only, whatever they name: silence must tell two ids apart so many times more. */
-const SILENT_LOOKS = 4;
 
 /** One way to send a command: with the victim's ids, and with such as never existed. */
 interface Variant {
@@ -29,7 +27,7 @@ export interface Outcome {
 
 /** These end or stop the attacker's own sessions: each has an attacker of its own. */
 const fatal =
-  /^(Browser\.(close|crash|crashGpuProcess)|Page\.(close|crash|waitForDebugger|setWebLifecycleState|navigate|reload|navigateToHistoryEntry|setDocumentContent)|Debugger\.(pause|pauseOnAsyncCall|stepInto|stepOut|stepOver|setSkipAllPauses)|Target\.closeTarget|Emulation\.(setScriptExecutionDisabled|setVirtualTimePolicy)|Fetch\.enable|Network\.(setRequestInterception|emulateNetworkConditions.*)|Runtime\.terminateExecution|Inspector\..*|Tracing\.start|Memory\.(simulatePressureNotification|forciblyPurgeJavaScriptMemory))$/;
+  /^(Browser\.(close|crash|crashGpuProcess)|Page\.(close|crash|waitForDebugger|setWebLifecycleState|navigate|reload|navigateToHistoryEntry|setDocumentContent)|Debugger\.(pause|pauseOnAsyncCall|stepInto|stepOut|stepOver|setSkipAllPauses)|Target\.(closeTarget|setAutoAttach)|Emulation\.(setScriptExecutionDisabled|setVirtualTimePolicy)|Fetch\.enable|Network\.(setRequestInterception|emulateNetworkConditions.*)|Runtime\.terminateExecution|Inspector\..*|Tracing\.start|Memory\.(simulatePressureNotification|forciblyPurgeJavaScriptMemory|prepareForLeakDetection|getDOMCountersForLeakDetection)|ServiceWorker\.(stopAllWorkers|stopWorker|unregister))$/;
 
 /** Whether a command is better sent by an attacker that is thrown away after it. */
 export const isFatal = ({ method }: Command): boolean => fatal.test(method);
@@ -59,35 +57,31 @@ export async function attack(
     if (!reply) unanswered.add(spot.kind);
     return reply;
   };
-  const tellApart = async (
-    spot: Spot,
-    { real, never }: Variant,
-    deadline: number,
-  ): Promise<string | undefined> => {
-    if (never === undefined) {
-      await send(spot, real, deadline);
-      return undefined;
-    }
-    const asked = [never, real, never].map((params) => send(spot, params, deadline));
-    const replies = await Promise.all(asked);
-    const [before, answer, after] = replies.map((reply) => plain(reply, ids));
-    return answer === before || answer === after
-      ? undefined
-      : `${answer} but for one that never was ${before}`;
-  };
-  const each = spots.flatMap((spot) =>
+  const suspects: { spot: Spot; variant: Variant; never: object }[] = [];
+  const looks = spots.flatMap((spot) =>
     variants.map(async (variant) => {
-      const first = await tellApart(spot, variant, DEADLINE);
-      // once may be chance: a page loads, a timer fires, a disk is slow
-      let again = first;
-      for (let look = 0; look < (again?.startsWith(NO_ANSWER) ? SILENT_LOOKS : 1); look++) {
-        if (again !== undefined) again = await tellApart(spot, variant, LONG_DEADLINE);
-      }
-      if (again !== undefined) leaks.push(`in a ${spot.kind} session with ${variant.label}: ${first}`);
+      const { real, never } = variant;
+      if (never === undefined) return void (await send(spot, real, DEADLINE));
+      const asked = [never, real, never].map((params) => send(spot, params, DEADLINE));
+      if (toldApart(await Promise.all(asked), ids)) suspects.push({ spot, variant, never });
     }),
   );
-  await Promise.all(each);
+  await Promise.all(looks);
+  // Once may be chance, and commands sent at once may be what differs: of many `IndexedDB.deleteDatabase` at once in one
+  // worker Chrome answers some, of those sent one after the other all. So each suspect again, one after the other.
+  for (const { spot, variant, never } of suspects) {
+    const replies: (Message | undefined)[] = [];
+    for (const params of [never, variant.real, never]) replies.push(await send(spot, params, LONG_DEADLINE));
+    const told = toldApart(replies, ids);
+    if (told !== undefined) leaks.push(`in a ${spot.kind} session with ${variant.label}: ${told}`);
+  }
   return { method, leaks: [...leaks, ...attacker.takeLeaks()], unanswered: [...unanswered], sent };
+}
+
+/** How the middle one of three replies differs from both others, which name what never was; undefined where it does not. */
+function toldApart(replies: readonly (Message | undefined)[], ids: readonly Id[]): string | undefined {
+  const [before, answer, after] = replies.map((reply) => plain(reply, ids));
+  return answer === before || answer === after ? undefined : `${answer} but for one that never was ${before}`;
 }
 
 function variantsOf(
