@@ -25,8 +25,10 @@ type Come = (side: Side) => Promise<Times>;
 
 /** Clients that come at once. */
 const CROWD = 20;
-/** Each comes so long after the stock is full, ms: Chromes go on for a while closing what the one before had. */
-const REST = 150;
+/** Each comes so long after the stock is full, ms: Chromes go on for a while closing what those before had. */
+const rest = (clients: number): number => 250 + 100 * (clients - 1);
+/** Rounds that are not counted: a pool runs for weeks, and three programs here have just been started. */
+const WARM_UP = 10;
 /** Clients who come while one is made, for each round: a p99 needs many. */
 const FILLING = 4;
 
@@ -101,13 +103,13 @@ async function compare(
 ): Promise<Figure[]> {
   const names = ['direct', 'warm', 'cold'] as const;
   const times = { direct: [] as Times[], warm: [] as Times[], cold: [] as Times[] };
-  for (let round = 0; round <= Math.max(3, rounds); round++) {
+  const unseen = clients === 1 ? WARM_UP : 1;
+  for (let round = 1 - unseen; round <= Math.max(3, rounds); round++) {
     for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(round + turn) % names.length]!;
+      const name = names[(round + unseen + turn) % names.length]!;
       await fullStock(sides.warm.url);
-      await delay(REST);
+      await delay(rest(clients));
       const came = await Promise.all(Array.from({ length: clients }, () => timesOf(come, sides[name])));
-      // the first of each is not counted
       if (round > 0) {
         times[name].push({
           open: median(came.map(({ open }) => open)),

@@ -91,6 +91,26 @@ describe('clients that come and go in a Chrome that stays', () => {
     silence.server.closeAllConnections();
   });
 
+  it('leaves nothing of one that goes while others wait for Chrome all the time', async () => {
+    const stays = await CdpClient.connect(cdpmux.wsUrl);
+    const page = await stays.newPage();
+    const waiting = { expression: 'new Promise(()=>{})', awaitPromise: true };
+    stays.raw(
+      JSON.stringify({ id: 9, method: 'Runtime.evaluate', params: waiting, sessionId: page.sessionId }),
+    );
+    const withIt = await inChrome();
+    const goes = await CdpClient.connect(cdpmux.wsUrl);
+    await goes.newPage();
+    expect((await inChrome()).targets.length).toBeGreaterThan(withIt.targets.length);
+    await goes.close();
+    await eventually(async () => JSON.stringify(await inChrome()) === JSON.stringify(withIt), {
+      within: SOON,
+      what: 'a Chrome without it',
+    });
+    await stays.close();
+    await expectNothingLeft();
+  });
+
   it('leaves nothing of 30 that come, work and go at once, one way or another', async () => {
     const roots = await browserTargets();
     await Promise.all(

@@ -73,6 +73,8 @@ export interface Upstream {
   blame(error: unknown, concerned: Partial<FaultSink> | undefined): void;
   /** What is sent in this turn of the event loop leaves at its end, after what the turn has for clients; where batches are on and have no window. */
   gather(): void;
+  /** Commands that wait for an answer of Chrome's, everybody's. */
+  readonly pendingCount: number;
   /** Bytes that wait to be written. */
   readonly backlog: number;
   /** Calls `listener` once, when the backlog is written. */

@@ -48,6 +48,7 @@ export class NamedPageList implements NamedBrowser {
   }
 
   async #tell(method: 'Target.activateTarget' | 'Target.closeTarget', targetId: string): Promise<boolean> {
+    this.#virtual.front.settle();
     try {
       await this.#virtual.host.upstream.request(method, { targetId }, this.#virtual.rootId);
       return true;

@@ -205,7 +205,11 @@ export class ReadyContext implements Maker {
   /** Its process has started by then, and what Chrome says of it meanwhile has been heard. */
   async #untilItAnswers(page: ReadyPage | undefined): Promise<void> {
     const sessionId = page && this.#host.heldSession(page.targetId);
-    if (sessionId !== undefined) await this.#upstream.request('Runtime.getIsolateId', undefined, sessionId);
+    if (sessionId === undefined) return;
+    // The first time is the dear one, for everything that V8 then has for whoever debugs; nothing of it stays in the page.
+    const enabled = this.#upstream.request('Runtime.enable', undefined, sessionId);
+    const disabled = this.#upstream.request('Runtime.disable', undefined, sessionId);
+    await Promise.all([enabled, disabled]);
   }
 
   /** As a method: the state may have changed during an `await`. */

@@ -38,19 +38,20 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
   const { host, quota, rootId } = virtual;
   const { targetId } = page;
   quota.reserve('targets', client);
-  const show = (): void =>
+  const show = (): void => {
+    // A new page comes to the front; in the headless shell all pages are there.
+    if (!host.isShell) virtual.front.bring(targetId);
     showAsNew(virtual, page, () => {
       quota.settle('targets', client);
       client.reply(session, id, { targetId });
     });
-  // In the headless shell all pages are in front.
-  if (host.isShell && client.isIdle) {
+  };
+  if (client.isIdle) {
     show();
     return;
   }
-  // A new page comes to the front. The answer says as well that this one is still there, and it keeps its place among the
-  // answers to what the client asked before.
-  const onFront = (gone: unknown): void => {
+  // The answer keeps its place among those to what the client asked before, and tells whether the page is still there.
+  const onInfo = (gone: unknown): void => {
     if (virtual.ended) return;
     if (gone === undefined) {
       show();
@@ -62,5 +63,5 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
     const scan = { id, method: 'Target.createTarget' };
     client.forwardChanged(session, { scan }, inContext, { rewrite: reserving('targets') });
   };
-  host.upstream.call('Target.activateTarget', { targetId }, rootId, client.counting(onFront), client);
+  host.upstream.call('Target.getTargetInfo', { targetId }, rootId, client.counting(onInfo), client);
 }

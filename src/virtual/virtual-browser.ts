@@ -10,6 +10,8 @@ import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
+import { giveBack } from './departures.js';
+import { LateFront } from './late-front.js';
 import { OwnSessions } from './own-sessions.js';
 import { moveIn } from './move-in.js';
 import { privateContext } from './private-context.js';
@@ -96,6 +98,8 @@ export class VirtualBrowser {
   readonly clients = new Set<VirtualClient>();
   /** Pages that are there before a client asks for them. */
   readonly spares = new SparePages(this);
+  /** The one of them that was given last, until it is in front. */
+  readonly front = new LateFront(this);
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
   readonly frames = new RecentIds(REMEMBERED);
   /** Learned from what `Browser.getWindowForTarget` answers. */
@@ -252,6 +256,7 @@ export class VirtualBrowser {
   async createPage(url: string, forTab: boolean): Promise<string> {
     const { targets } = this.limits;
     if (this.quota.isFull('targets')) throw new CdpmuxError('LIMIT', limitText('targets', targets));
+    this.front.settle();
     const params = { url, browserContextId: this.defaultContextId, ...(forTab && { forTab }) };
     return (await this.host.upstream.request('Target.createTarget', params, this.rootId)).targetId;
   }
@@ -311,19 +316,22 @@ export class VirtualBrowser {
     if (!this.used && this.#state === 'open') this.#options.onIdle(this);
   }
 
-  /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them. */
+  /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them, at once or (1000) when nobody waits for it. */
   end({ code, reason }: EndReason): void {
     if (this.#state !== 'open') return;
     this.#state = { code, reason };
     clearTimeout(this.#lifetime?.timer);
     this.spares.clear();
+    this.front.clear();
     for (const client of [...this.clients]) this.#endClient(client, code, reason);
     this.host.forget(this);
     this.#firstRoot?.then((rootId) => detachRoot(this.host.upstream, rootId)).catch(() => undefined);
     const { files } = this;
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
-    this.host.upstream.call('Target.detachFromTarget', { sessionId: this.rootId }, '', deleteFiles);
+    // Whoever was made to end has to make room at once.
+    if (code === 1000 && !this.host.exclusive) this.host.departures.add(this.rootId, deleteFiles);
+    else giveBack(this.host.upstream, this.rootId, deleteFiles);
     this.own.close();
     this.#options.egress?.close();
     this.#options.onEnd();

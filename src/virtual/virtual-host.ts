@@ -5,6 +5,7 @@ import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import { SlotAudit, type AuditOptions, type AuditReport } from './audit.js';
 import type { ClientSession } from './client-session.js';
+import { Departures } from './departures.js';
 import { DownloadWatch } from './download-watch.js';
 import { SharedAnswers } from './shared-answers.js';
 import { SharedRoot, type RootKind } from './shared-root.js';
@@ -41,7 +42,7 @@ export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
   readonly isShell: boolean;
   readonly exclusive: boolean;
-  /** When its connection was there, by `performance.now`. */
+  /** By `performance.now`. */
   readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();
@@ -55,6 +56,8 @@ export class VirtualHost implements EventSink {
   readonly unseen = new Unseen();
   /** What Chrome would say to everybody alike. */
   readonly answers = new SharedAnswers();
+  /** What is left of those who have gone. */
+  readonly departures: Departures;
   readonly #contexts = new Map<string, ContextRecord>();
   /** Filled and emptied by the shared discovery. */
   readonly #targets = new Map<string, TargetRecord>();
@@ -68,6 +71,7 @@ export class VirtualHost implements EventSink {
 
   private constructor(upstream: Upstream, { isShell, exclusive, tracing = new TraceLock() }: HostOptions) {
     this.upstream = upstream;
+    this.departures = new Departures(upstream);
     this.isShell = isShell;
     this.exclusive = exclusive;
     this.tracing = tracing;
@@ -117,10 +121,9 @@ export class VirtualHost implements EventSink {
 
   /** Takes note of what was in an exclusive Chrome before its virtual browser. */
   learnAll(): Promise<void> {
-    const filter = allTargets;
     return new Promise((resolve, reject) => {
       // Not as a promise: what is gone by then would be learned after its end.
-      this.upstream.call('Target.getTargets', { filter }, '', (error, result) => {
+      this.upstream.call('Target.getTargets', { filter: allTargets }, '', (error, result) => {
         for (const info of result?.targetInfos ?? []) this.learn(info);
         if (error) reject(new CdpmuxError('PROTOCOL', `Target.getTargets: ${error.message}`));
         else resolve();
@@ -135,8 +138,9 @@ export class VirtualHost implements EventSink {
 
   /** The connection is gone, and all virtual browsers with it. */
   lost(): void {
-    for (const virtual of [...this.virtuals])
-      virtual.end({ code: 4502, reason: 'the browser was lost: connect again' });
+    const reason = { code: 4502, reason: 'the browser was lost: connect again' };
+    for (const virtual of [...this.virtuals]) virtual.end(reason);
+    this.departures.flush();
   }
 
   // Contexts

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CdpClient, type Message } from './support/cdp-client.js';
+import { chromeExecutable, startChrome, type DirectChrome } from './support/chrome.js';
+import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
+import { eventually } from './support/eventually.js';
+import { evaluate, type Page } from './support/page.js';
+
+/** Only there one page of a window hides the others. */
+const kind = 'chrome';
+
+let cdpmux: TestCdpmux;
+let direct: DirectChrome;
+beforeAll(async () => {
+  const settings = { 'stock.enabled': 'true', 'stock.max': 1, 'browsers.kind': kind };
+  [cdpmux, direct] = await Promise.all([
+    startCdpmux({ ...settings, chrome: chromeExecutable(kind) }),
+    startChrome({ kind }),
+  ]);
+});
+afterAll(() => Promise.all([cdpmux.close(), direct.close()]));
+beforeEach(() =>
+  eventually(() => cdpmux.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'one that is ready' }),
+);
+
+const visibility = (client: CdpClient, page: Page): Promise<unknown> =>
+  evaluate(client, page, 'document.visibilityState');
+
+/** The page that a browser starts with, which says by itself when it is hidden. */
+async function firstPage(client: CdpClient): Promise<Page> {
+  const { targetInfos } = await client.send<{ targetInfos: { targetId: string; type: string }[] }>(
+    'Target.getTargets',
+  );
+  const { targetId } = targetInfos.find(({ type }) => type === 'page')!;
+  const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', {
+    targetId,
+    flatten: true,
+  });
+  const page = { targetId, sessionId };
+  await client.send('Runtime.enable', {}, sessionId);
+  await client.send('Runtime.addBinding', { name: 'told' }, sessionId);
+  await evaluate(client, page, `document.onvisibilitychange=()=>told(document.visibilityState)`);
+  return page;
+}
+
+const isTold = ({ method, params }: Message): boolean =>
+  method === 'Runtime.bindingCalled' && params?.['payload'] === 'hidden';
+
+describe('a page that was kept ready and is given as a new one', () => {
+  it('is in front for whoever looks, and the one before it is not', async () => {
+    for (const wsUrl of [cdpmux.wsUrl, direct.wsUrl]) {
+      const client = await CdpClient.connect(wsUrl);
+      const first = await firstPage(client);
+      expect(await visibility(client, first)).toBe('visible');
+      const page = await client.newPage();
+      await client.send('Page.enable', {}, page.sessionId);
+      expect(await visibility(client, page)).toBe('visible');
+      expect(await visibility(client, first)).toBe('hidden');
+      await client.close();
+    }
+  });
+
+  it('comes to the front where nobody looks, and the page behind it is told', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    await firstPage(client);
+    await client.send('Target.createTarget', { url: 'about:blank' });
+    await client.waitFor(isTold, 'the first page to be told that it is hidden');
+    await client.close();
+  });
+
+  it('stays behind a page that is brought to the front after it', async () => {
+    const client = await CdpClient.connect(`${cdpmux.wsUrl}name/front?keepAlive=5`);
+    const first = await firstPage(client);
+    const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', {
+      url: 'about:blank',
+    });
+    const answer = await fetch(`${cdpmux.url}/name/front/json/activate/${first.targetId}`);
+    expect(await answer.text()).toBe('Target activated');
+    // longer than the page would stay behind where nobody looks
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await visibility(client, first)).toBe('visible');
+    await client.send('Target.closeTarget', { targetId });
+    await client.close();
+  });
+});
