@@ -6,28 +6,20 @@ import { Departures } from '../src/virtual/departures.js';
 class Line {
   pendingCount = 0;
   readonly detached: string[] = [];
-  readonly call = (
-    method: string,
-    { sessionId }: { sessionId: string },
-    _to: string,
-    reply: () => void,
-  ): void => {
+  readonly call = (method: string, { sessionId }: { sessionId: string }): void => {
     expect(method).toBe('Target.detachFromTarget');
     this.detached.push(sessionId);
-    reply();
   };
 }
 
 let line: Line;
 let departures: Departures;
-const gone: string[] = [];
 const leave = (...ids: string[]): void => {
-  for (const id of ids) departures.add(id, () => void gone.push(id));
+  for (const id of ids) departures.add(id, 2);
 };
 
 beforeEach(() => {
   jest.useFakeTimers();
-  gone.length = 0;
   line = new Line();
   departures = new Departures(line as unknown as Upstream);
 });
@@ -41,33 +33,32 @@ describe('what is left of those who have gone', () => {
     expect(line.detached).toEqual(['a']);
     jest.advanceTimersByTime(25);
     expect(line.detached).toEqual(['a', 'b']);
-    expect(gone).toEqual(['a', 'b']);
   });
 
-  it('stays while others wait, and for half a second at most', () => {
+  it('stays while others wait, for 400 ms, and is closed then two at a time', () => {
     line.pendingCount = 1;
-    leave('a');
-    jest.advanceTimersByTime(200);
-    leave('b');
-    jest.advanceTimersByTime(275);
+    leave('a', 'b', 'c');
+    jest.advanceTimersByTime(375);
     expect(line.detached).toEqual([]);
     jest.advanceTimersByTime(25);
-    expect(line.detached).toEqual(['a']);
-    line.pendingCount = 0;
-    jest.advanceTimersByTime(25);
     expect(line.detached).toEqual(['a', 'b']);
+    jest.advanceTimersByTime(25);
+    expect(line.detached).toEqual(['a', 'b', 'c']);
   });
 
-  it('is never more than that of 32', () => {
+  it('is never more than 64 pages', () => {
     line.pendingCount = 1;
-    leave(...Array.from({ length: 40 }, (_, index) => `${index}`));
-    expect(line.detached).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
+    leave(...Array.from({ length: 35 }, (_, index) => `${index}`));
+    expect(line.detached).toEqual(['0', '1', '2']);
+    departures.add('many', 100);
+    expect(line.detached).toHaveLength(36);
+    expect(jest.getTimerCount()).toBeLessThanOrEqual(1);
   });
 
   it('goes at once when the connection does, and nothing is left to do', () => {
     leave('a', 'b');
     departures.flush();
-    expect(gone).toEqual(['a', 'b']);
+    expect(line.detached).toEqual(['a', 'b']);
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -15,7 +15,7 @@ describe('an attacker in a Chrome of its own, beside a victim in a shared one', 
   );
   afterAll(() => ring.close());
 
-  it.each(named)(
+  it.each(named.filter(({ isHeavy }) => isHeavy !== true))(
     'learns nothing of the victim or the machine, and changes nothing: $name',
     async (attack) => {
       const { leaks, tries } = await ring.arena.run(attack);

@@ -42,6 +42,13 @@ async function firstPage(client: CdpClient): Promise<Page> {
   return page;
 }
 
+/** Pages that were kept ready and are somebody's now. */
+async function givenPages(): Promise<number> {
+  const { body } = await cdpmux.mux.metricsText();
+  const line = body.split('\n').find((one) => one.startsWith('cdpmux_stock_pages_total '));
+  return Number(line?.split(' ').at(-1));
+}
+
 const isTold = ({ method, params }: Message): boolean =>
   method === 'Runtime.bindingCalled' && params?.['payload'] === 'hidden';
 
@@ -51,12 +58,50 @@ describe('a page that was kept ready and is given as a new one', () => {
       const client = await CdpClient.connect(wsUrl);
       const first = await firstPage(client);
       expect(await visibility(client, first)).toBe('visible');
+      const given = await givenPages();
       const page = await client.newPage();
       await client.send('Page.enable', {}, page.sessionId);
+      if (wsUrl === cdpmux.wsUrl) expect(await givenPages()).toBe(given + 1);
       expect(await visibility(client, page)).toBe('visible');
       expect(await visibility(client, first)).toBe('hidden');
       await client.close();
     }
+  });
+
+  it('is in front of what its client asks for before it is there, and behind what it asks for after', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const first = await firstPage(client);
+    const given = await givenPages();
+    // in one write, so that nothing of it is answered before the last is sent
+    const info = client.ask('Target.getTargetInfo', { targetId: first.targetId });
+    const spare = client.ask('Target.createTarget', { url: 'about:blank' });
+    const front = client.ask('Target.activateTarget', { targetId: first.targetId });
+    await Promise.all([info, spare, front]);
+    expect(await givenPages()).toBe(given + 1);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await visibility(client, first)).toBe('visible');
+    await client.close();
+  });
+
+  it('stays behind a page that another page opens by itself', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const first = await firstPage(client);
+    const later = `setTimeout(()=>window.open('about:blank'),300);1`;
+    await evaluate(client, first, later);
+    const given = await givenPages();
+    await client.send('Target.createTarget', { url: 'about:blank' });
+    expect(await givenPages()).toBe(given + 1);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const { targetInfos } = await client.send<{
+      targetInfos: { targetId: string; type: string; openerId?: string }[];
+    }>('Target.getTargets');
+    const { targetId } = targetInfos.find(({ openerId }) => openerId === first.targetId)!;
+    const attached = await client.send<{ sessionId: string }>('Target.attachToTarget', {
+      targetId,
+      flatten: true,
+    });
+    expect(await visibility(client, { targetId, sessionId: attached.sessionId })).toBe('visible');
+    await client.close();
   });
 
   it('comes to the front where nobody looks, and the page behind it is told', async () => {

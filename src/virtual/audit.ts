@@ -54,7 +54,8 @@ export class SlotAudit {
 
   /** Both sides are looked at as Chrome's answer comes, before anything that it says later. */
   #run(options: AuditOptions): Promise<AuditReport> {
-    const { upstream } = this.#host;
+    const { upstream, departures } = this.#host;
+    departures.flush();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => fail('TIMEOUT', `no answer within ${ANSWER_DEADLINE} ms`),

@@ -1,7 +1,11 @@
+import type { Protocol } from 'devtools-protocol';
+import type { Incoming } from './client-command.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 
-/** A page brings itself to nobody's notice for longer, ms: those behind it are told by then that they are hidden. */
+/** It is brought there after so long in any case, ms: the pages behind it must be told that they are hidden. */
 const LATEST = 1_000;
+
+const EARLY_SCRIPT = 'Page.addScriptToEvaluateOnNewDocument';
 
 /** What libraries send when they meet a new page, and what has the same answer and effect whichever page is in front. */
 const blind: ReadonlySet<string> = new Set([
@@ -10,7 +14,7 @@ const blind: ReadonlySet<string> = new Set([
   ),
   ...['Browser.close', 'Browser.getVersion', 'Target.setAutoAttach', 'Target.setDiscoverTargets'],
   ...['Target.getBrowserContexts', 'Target.getTargetInfo', 'Target.getTargets', 'Fetch.disable'],
-  ...['Page.addScriptToEvaluateOnNewDocument', 'Page.createIsolatedWorld', 'Page.getFrameTree'],
+  ...[EARLY_SCRIPT, 'Page.createIsolatedWorld', 'Page.getFrameTree'],
   ...['Page.setFontFamilies', 'Page.setLifecycleEventsEnabled', 'Network.setCacheDisabled'],
   ...['Emulation.setDeviceMetricsOverride', 'Emulation.setTouchEmulationEnabled'],
   ...['Emulation.setEmulatedMedia', 'Emulation.setFocusEmulationEnabled'],
@@ -19,9 +23,9 @@ const blind: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A page that was kept ready and is given away comes to the front, as a new one would: Chrome takes some 45 ms of the
- * processor for it (full Chrome; in the headless shell all pages are in front). So it is done when the first command comes
- * that could tell, beside which it often costs nobody any time, and at the latest after a second.
+ * A page that was kept ready and is given away comes to the front, as a new one would. Full Chrome lays its window out anew
+ * for that, in its main thread; in the headless shell all pages are in front. So it is done when the first command comes that
+ * could tell, and at the latest after a second.
  */
 export class LateFront {
   readonly #virtual: VirtualBrowser;
@@ -44,8 +48,14 @@ export class LateFront {
   }
 
   /** A client sends this command next. */
-  before(method: string): void {
-    if (!blind.has(method)) this.settle();
+  before({ frame, scan }: Incoming): void {
+    const runsNow = scan.method === EARLY_SCRIPT && frame.includes('runImmediately');
+    if (runsNow || !blind.has(scan.method)) this.settle();
+  }
+
+  /** A page has come by itself, as those do that pages open: it is the newest, and in front. */
+  opened({ type, targetId }: Protocol.Target.TargetInfo): void {
+    if (this.#late && type === 'page' && targetId !== this.#late.targetId) this.clear();
   }
 
   /** Brings it there now: before anything that depends on which page is in front. */

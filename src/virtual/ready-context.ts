@@ -182,8 +182,10 @@ export class ReadyContext implements Maker {
     // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
     const { targetId = '' } = this.#page ?? {};
     if (!this.#host.isShell) this.#upstream.call('Target.activateTarget', { targetId }, this.#rootId);
-    this.#spare = await making;
-    await this.#untilItAnswers(this.#spare);
+    const spare = await making;
+    this.#spare = spare;
+    await this.#untilItAnswers(spare);
+    await this.#warm(spare);
   }
 
   /** Makes one more page, which all roots hold for now. */
@@ -205,11 +207,15 @@ export class ReadyContext implements Maker {
   /** Its process has started by then, and what Chrome says of it meanwhile has been heard. */
   async #untilItAnswers(page: ReadyPage | undefined): Promise<void> {
     const sessionId = page && this.#host.heldSession(page.targetId);
+    if (sessionId !== undefined) await this.#upstream.request('Runtime.getIsolateId', undefined, sessionId);
+  }
+
+  /** The first `Runtime.enable` in a process is the dear one. Only of a page that nobody has yet: its events are nobody's. */
+  async #warm(page: ReadyPage): Promise<void> {
+    const sessionId = this.#host.heldSession(page.targetId);
     if (sessionId === undefined) return;
-    // The first time is the dear one, for everything that V8 then has for whoever debugs; nothing of it stays in the page.
     const enabled = this.#upstream.request('Runtime.enable', undefined, sessionId);
-    const disabled = this.#upstream.request('Runtime.disable', undefined, sessionId);
-    await Promise.all([enabled, disabled]);
+    await Promise.all([enabled, this.#upstream.request('Runtime.disable', undefined, sessionId)]);
   }
 
   /** As a method: the state may have changed during an `await`. */

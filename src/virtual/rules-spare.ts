@@ -38,14 +38,13 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
   const { host, quota, rootId } = virtual;
   const { targetId } = page;
   quota.reserve('targets', client);
-  const show = (): void => {
-    // A new page comes to the front; in the headless shell all pages are there.
-    if (!host.isShell) virtual.front.bring(targetId);
+  // A new page comes to the front, behind whatever is asked for after it; in the headless shell all pages are there.
+  if (!host.isShell) virtual.front.bring(targetId);
+  const show = (): void =>
     showAsNew(virtual, page, () => {
       quota.settle('targets', client);
       client.reply(session, id, { targetId });
     });
-  };
   if (client.isIdle) {
     show();
     return;

@@ -14,6 +14,10 @@ export class TraceLock {
   #holder: ClientSession | undefined;
   #waiting: Waiter[] = [];
 
+  get holder(): ClientSession | undefined {
+    return this.#holder;
+  }
+
   isHeldBy(session: ClientSession): boolean {
     return this.#holder === session;
   }

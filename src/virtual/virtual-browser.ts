@@ -10,7 +10,7 @@ import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
 import { OwnStreams } from './own-streams.js';
-import { giveBack } from './departures.js';
+import { giveBack, mayLinger } from './departures.js';
 import { LateFront } from './late-front.js';
 import { OwnSessions } from './own-sessions.js';
 import { moveIn } from './move-in.js';
@@ -316,10 +316,11 @@ export class VirtualBrowser {
     if (!this.used && this.#state === 'open') this.#options.onIdle(this);
   }
 
-  /** Ends it: clients are closed with the reason, contexts vanish from Chrome with all in them, at once or (1000) when nobody waits for it. */
+  /** Ends it: clients are closed with the reason; contexts vanish from Chrome with all in them, at once or, of one that was left, soon. */
   end({ code, reason }: EndReason): void {
     if (this.#state !== 'open') return;
     this.#state = { code, reason };
+    const lingers = !this.#options.egress && mayLinger(this, code);
     clearTimeout(this.#lifetime?.timer);
     this.spares.clear();
     this.front.clear();
@@ -329,8 +330,7 @@ export class VirtualBrowser {
     const { files } = this;
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
-    // Whoever was made to end has to make room at once.
-    if (code === 1000 && !this.host.exclusive) this.host.departures.add(this.rootId, deleteFiles);
+    if (lingers) this.host.departures.add(this.rootId, this.quota.count('targets'));
     else giveBack(this.host.upstream, this.rootId, deleteFiles);
     this.own.close();
     this.#options.egress?.close();
@@ -338,6 +338,7 @@ export class VirtualBrowser {
   }
 
   targetCreated(record: TargetRecord): void {
+    this.front.opened(record.info);
     this.#tell((discovery) => discovery.created(record));
   }
 

@@ -331,7 +331,7 @@ export class VirtualClient implements ReplySink {
       this.refuse(session, scan.id, limitError('pending', this.#mostPending));
       return;
     }
-    if (this.virtual.front.isLate) this.virtual.front.before(scan.method);
+    if (this.virtual.front.isLate) this.virtual.front.before(incoming);
     const rule = this.#rules.of(scan.method, session.isBrowser);
     if (rule === undefined) this.forward(session, incoming);
     else rule(session, incoming);

@@ -42,7 +42,7 @@ export class VirtualHost implements EventSink {
   readonly upstream: Upstream;
   readonly isShell: boolean;
   readonly exclusive: boolean;
-  /** By `performance.now`. */
+  /** When its connection was there, by `performance.now`. */
   readonly startedAt = performance.now();
   /** Added when one opens, taken off when it ends. */
   readonly virtuals = new Set<VirtualBrowser>();

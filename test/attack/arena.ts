@@ -40,6 +40,8 @@ export interface Attack {
   readonly attempt: Attempt;
   /** The attacker's own pages don't work any more after it. */
   readonly isSpoiling?: boolean;
+  /** It takes the processor from the whole machine where it is free, as in a Chrome of the attacker's own: that tells nothing. */
+  readonly isHeavy?: boolean;
 }
 
 /** A victim at home and an attacker beside it, replaced when something broke them. */

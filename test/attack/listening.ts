@@ -140,6 +140,7 @@ export const listening: readonly Attack[] = [
   })),
   {
     name: 'traces with the profiler',
+    isHeavy: true,
     attempt: (fight) => trace(fight, 'root', ',disabled-by-default-v8.cpu_profiler'),
   },
 ];

@@ -105,6 +105,8 @@ export class WholeGuard {
 
   #warn(measure: Measure, held: number, limits: MemoryLimits): void {
     const { deeds, served, slot } = this.#around;
+    // What nobody has any more is the first to go.
+    for (const { departures } of served.hosts) departures.flush();
     const place = slot();
     if (place) {
       const limit = `soft limit ${Math.round(limits.softLimitMb)} MB (${measure.setting}.softLimitMb)`;
