@@ -62,6 +62,27 @@ const lighthouse = `import { createServer } from 'node:http';
   chrome.kill();
   server.close();`;
 
+const chromedriver = `import { spawn } from 'node:child_process';
+  import { createInterface } from 'node:readline';
+  const driver = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => driver.kill());
+  const port = await new Promise((resolve) => createInterface(driver.stdout).on('line', (line) => {
+    const [, port] = /successfully on port (\\d+)/.exec(line) ?? [];
+    if (port) resolve(port);
+  }));
+  const ask = async (method, path, body) => {
+    const answer = await fetch('http://127.0.0.1:' + port + path, { method, ...(body && { body: JSON.stringify(body) }) });
+    const { value } = await answer.json();
+    if (!answer.ok) throw new Error(value.message);
+    return value;
+  };
+  const options = { binary: ${JSON.stringify(LAUNCHER)}, args: ['--headless'] };
+  const { sessionId } = await ask('POST', '/session', { capabilities: { alwaysMatch: { 'goog:chromeOptions': options } } });
+  await ask('POST', '/session/' + sessionId + '/url', { url: '${PAGE}' });
+  console.log(await ask('GET', '/session/' + sessionId + '/title'));
+  await ask('DELETE', '/session/' + sessionId);
+  process.exit();`;
+
 const runnerConfig = `export default { workers: 3, fullyParallel: true, reporter: 'line', retries: 0,
   use: { launchOptions: { executablePath: ${JSON.stringify(LAUNCHER)} } } };`;
 const runnerSpec = `import { test, expect } from '@playwright/test';
@@ -81,7 +102,7 @@ export async function writePrograms(
   const env = { CHROME_PATH: LAUNCHER };
   const all = Object.entries<string>({
     'chrome-launcher': chromeLauncher,
-    ...(long && { ...scripts, 'chrome-launcher with Lighthouse': lighthouse }),
+    ...(long && { ...scripts, 'chrome-launcher with Lighthouse': lighthouse, chromedriver }),
   });
   const programs: LaunchProgram[] = [];
   for (const [name, text] of all) {
