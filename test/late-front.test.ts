@@ -78,7 +78,7 @@ describe('a page that was kept ready and is given as a new one', () => {
     const front = client.ask('Target.activateTarget', { targetId: first.targetId });
     await Promise.all([info, spare, front]);
     expect(await givenPages()).toBe(given + 1);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // were it late still, this very look would bring the other one to the front
     expect(await visibility(client, first)).toBe('visible');
     await client.close();
   });
@@ -91,11 +91,14 @@ describe('a page that was kept ready and is given as a new one', () => {
     const given = await givenPages();
     await client.send('Target.createTarget', { url: 'about:blank' });
     expect(await givenPages()).toBe(given + 1);
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const { targetInfos } = await client.send<{
-      targetInfos: { targetId: string; type: string; openerId?: string }[];
-    }>('Target.getTargets');
-    const { targetId } = targetInfos.find(({ openerId }) => openerId === first.targetId)!;
+    let targetId = '';
+    await eventually(async () => {
+      const { targetInfos } = await client.send<{ targetInfos: { targetId: string; openerId?: string }[] }>(
+        'Target.getTargets',
+      );
+      targetId = targetInfos.find(({ openerId }) => openerId === first.targetId)?.targetId ?? '';
+      return targetId !== '';
+    });
     const attached = await client.send<{ sessionId: string }>('Target.attachToTarget', {
       targetId,
       flatten: true,
@@ -120,8 +123,7 @@ describe('a page that was kept ready and is given as a new one', () => {
     });
     const answer = await fetch(`${cdpmux.url}/name/front/json/activate/${first.targetId}`);
     expect(await answer.text()).toBe('Target activated');
-    // longer than the page would stay behind where nobody looks
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // were it late still, this very look would bring the other one to the front
     expect(await visibility(client, first)).toBe('visible');
     await client.send('Target.closeTarget', { targetId });
     await client.close();
