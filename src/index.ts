@@ -35,6 +35,7 @@ export type {
   VirtualBrowserReport,
   WaitingReport,
 } from './mux/reports.js';
+export type { Appearance, WindowSize } from './virtual/appearance.js';
 export type { AuditReport, Mended } from './virtual/audit.js';
 export type { FeedEvent } from './telemetry/event-feed.js';
 export type { Quota } from './mux/quotas.js';

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chromium } from 'playwright-core';
 import puppeteer, { type Browser, type LaunchOptions } from 'puppeteer-core';
+import { readCommandLine } from '../proxy/chrome-launcher/command-line.js';
 import { exclusiveFlags } from '../proxy/chrome-launcher/flag-list.js';
 import { flagsForAnyone, flagsForLocal } from '../src/chrome/launch-flag-list.js';
 import { chromeExecutable } from './support/chrome.js';
@@ -67,9 +68,9 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
     60_000,
   );
 
-  it('is found by PUPPETEER_EXECUTABLE_PATH', async () => {
-    const script = `import puppeteer from 'puppeteer-core';
-      const browser = await puppeteer.launch({ executablePath: process.env.PUPPETEER_EXECUTABLE_PATH });
+  it('is found by PUPPETEER_EXECUTABLE_PATH, with no line changed', async () => {
+    const script = `import puppeteer from 'puppeteer-that-launches';
+      const browser = await puppeteer.launch();
       const [page] = await browser.pages();
       await page.goto(${JSON.stringify(PAGE)});
       console.log(await page.title());
@@ -80,6 +81,21 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
     });
     expect(stdout).toBe('pooled\n');
   }, 60_000);
+
+  it.each([LAUNCHER, IN_NODE])(
+    'joins the cdpmux at the port that is its own by default, by %s',
+    async (executablePath) => {
+      const { CDPMUX_URL: url = '', ...others } = env;
+      const browser = await launch({
+        executablePath,
+        env: { ...others, CDPMUX_LISTEN_PORT: new URL(url).port },
+      });
+      expect((await status()).virtualBrowsers).toBe(1);
+      await browser.close();
+      await nobodyLeft();
+    },
+    60_000,
+  );
 
   it("is launched by Playwright's own launcher", async () => {
     const browser = await chromium.launch({ executablePath: LAUNCHER, env });
@@ -106,14 +122,43 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
   );
 
   it('gives a Chrome of its own for a flag that needs one', async () => {
-    const browser = await launch({ args: ['--window-size=911,700'] });
+    const browser = await launch({ args: ['--lang=fr'] });
     try {
       const [page] = await browser.pages();
-      expect(await page?.evaluate(() => window.outerWidth)).toBe(911);
+      expect(await page?.evaluate(() => navigator.language)).toBe('fr');
     } finally {
       await browser.close();
     }
   }, 60_000);
+
+  it.each([LAUNCHER, IN_NODE])(
+    'gives a window size and a user agent in the Chrome that all share, by %s',
+    async (executablePath) => {
+      const beside = await launch({ executablePath, defaultViewport: null });
+      const args = ['--window-size=911,700', '--user-agent=Own/1'];
+      const browser = await launch({ executablePath, defaultViewport: null, args });
+      try {
+        const chromes = (await status()).browsers;
+        const seen = await Promise.all(
+          [browser, beside].map(async (one) => {
+            const [page] = await one.pages();
+            return page?.evaluate(() => [window.outerWidth === 911, navigator.userAgent === 'Own/1']);
+          }),
+        );
+        expect(seen).toEqual([
+          [true, true],
+          [false, false],
+        ]);
+        expect((await status()).browsers).toBe(chromes);
+        const { host } = new URL(browser.wsEndpoint());
+        const version = (await (await fetch(`http://${host}/json/version`)).json()) as object;
+        expect(version).toMatchObject({ 'User-Agent': 'Own/1' });
+      } finally {
+        await Promise.all([browser.close(), beside.close()]);
+      }
+    },
+    60_000,
+  );
 
   it('serves 20 at once from one Chrome', async () => {
     const browsers = await Promise.all(Array.from({ length: 20 }, () => launch()));
@@ -312,5 +357,18 @@ describe('the flags that select a Chrome of its own', () => {
       (name) => !flagsForAnyone.has(name) && !flagsForLocal.has(name),
     );
     expect(unknown).toEqual([]);
+  });
+
+  it.each([
+    ['--window-size=1280,720', { windowSize: '1280,720' }, []],
+    ['--window-size=wide', {}, ['--window-size=wide']],
+    ['--user-agent=Own/1 (x)', { userAgent: 'Own/1 (x)' }, []],
+    ['--user-agent=', {}, []],
+    ['--user-agent= Own', {}, ['--user-agent= Own']],
+  ])('are not these, which a virtual browser can have, or goes without: %s', (flag, parameters, leftOut) => {
+    const invocation = readCommandLine(['--headless', '--remote-debugging-port=0', flag]);
+    const wish = invocation.kind === 'browser' ? invocation.wish : undefined;
+    expect(Object.fromEntries(wish?.parameters ?? [])).toEqual(parameters);
+    expect(wish?.leftOut).toEqual(leftOut);
   });
 });

@@ -167,12 +167,16 @@ describe('a virtual browser that is kept', () => {
   it('is joined only by who asks for what it is', async () => {
     const named = `${cdpmux.wsUrl}name/fit/`;
     const proxy = 'proxyServer=http%3A%2F%2F127.0.0.1%3A1';
-    const client = await CdpClient.connect(`${named}?${proxy}&pool=default`);
+    const looks = 'userAgent=Own%2F1&windowSize=640,480';
+    const client = await CdpClient.connect(`${named}?${proxy}&pool=default&${looks}`);
+    await (await CdpClient.connect(`${named}?${looks}`)).close();
     await (await CdpClient.connect(`${named}?${proxy}&pool=default`)).close();
     for (const [parameter, query] of [
       ['mode', 'mode=exclusive'],
       ['pool', 'pool=other'],
       ['proxyServer', 'proxyServer=http%3A%2F%2F127.0.0.1%3A2'],
+      ['userAgent', 'userAgent=Own%2F2'],
+      ['windowSize', 'windowSize=640,481'],
       ['proxyBypassList', `${proxy}&proxyBypassList=a.test`],
     ] as const) {
       const refused = await refusedUpgrade(`${named}?${query}`);

@@ -12,6 +12,8 @@ function refusal(query: string, headers: Record<string, string> = {}): Record<st
   throw new Error(`${query} was taken`);
 }
 
+const oneLine = 'a text of 1 to 1024 characters in one line, with no space around it';
+
 describe('the parameters of an upgrade', () => {
   it('have defaults, and unknown ones are ignored', () => {
     const defaults = { initialPage: true, priority: 'normal', labels: {} };
@@ -21,7 +23,7 @@ describe('the parameters of an upgrade', () => {
 
   it('come from the query', () => {
     const query =
-      'initialPage=false&priority=high&queueTimeout=250&timeout=60000&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&affinity=a.test&pool=pdf&label.team=red';
+      'initialPage=false&priority=high&queueTimeout=250&timeout=60000&proxyServer=http%3A%2F%2Fp%3A1&proxyBypassList=*.a&affinity=a.test&pool=pdf&label.team=red&userAgent=Own%2F1&windowSize=1280,720';
     expect(readParameters(query, {})).toEqual({
       initialPage: false,
       priority: 'high',
@@ -29,6 +31,7 @@ describe('the parameters of an upgrade', () => {
       timeout: 60_000,
       proxyServer: 'http://p:1',
       proxyBypassList: '*.a',
+      appearance: { userAgent: 'Own/1', windowSize: { width: 1280, height: 720 } },
       affinity: 'a.test',
       pool: 'pdf',
       asksPool: 'pdf',
@@ -63,6 +66,13 @@ describe('the parameters of an upgrade', () => {
     ['timeout', '86400001', 'a number of milliseconds from 0 to 86400000'],
     ['proxyServer', '', 'a text of 1 to 4096 characters'],
     ['affinity', '', 'a text of 1 to 256 characters'],
+    ['userAgent', '', oneLine],
+    ['userAgent', ' Own/1', oneLine],
+    ['userAgent', 'Own/1\u0007', oneLine],
+    ['userAgent', 'x'.repeat(1025), oneLine],
+    ['windowSize', '1280', 'two numbers from 1 to 9999, as in 1280,720'],
+    ['windowSize', '0,720', 'two numbers from 1 to 9999, as in 1280,720'],
+    ['windowSize', '1280,10000', 'two numbers from 1 to 9999, as in 1280,720'],
     ['affinity', 'x'.repeat(257), 'a text of 1 to 256 characters'],
     ['pool', 'PDF', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
     ['pool', '', 'the name of a pool: 1 to 32 lower-case letters, digits and dashes'],
@@ -129,6 +139,21 @@ describe('the parameters of an upgrade', () => {
     expect(refusal(`mode=exclusive&launch=${launch}&proxyServer=http://p:2`)).toMatchObject({
       parameter: 'proxyServer',
       range: 'nothing but "http://p:1", which launch says',
+    });
+  });
+
+  it.each([
+    ['--user-agent=Own/1', 'userAgent', 'Own/2'],
+    ['--window-size=100,200', 'windowSize', '100,300'],
+  ])('say the same as the flag %s', (flag, parameter, other) => {
+    const own = flag.slice(flag.indexOf('=') + 1);
+    const launch = { mode: 'exclusive', launch: JSON.stringify({ args: [flag] }) };
+    const query = (value: string): string =>
+      new URLSearchParams({ ...launch, [parameter]: value }).toString();
+    expect(readParameters(query(own), {}).launch).toEqual({ args: [flag] });
+    expect(refusal(query(other))).toMatchObject({
+      parameter,
+      range: `nothing but ${JSON.stringify(own)}, which launch says`,
     });
   });
 

@@ -1,4 +1,4 @@
-import { exclusiveFlags, isQuiet, tasks } from './flag-list.js';
+import { exclusiveFlags, isQuiet, parameterFlags, tasks } from './flag-list.js';
 import { LaunchError } from './launch-error.js';
 
 /** What a program starts Chrome for. */
@@ -41,7 +41,7 @@ export function readCommandLine(args: readonly string[]): Invocation {
   if (find('help') ?? find('h')) return { kind: 'help' };
   const parameters = parametersOf(flags);
   const urls = args.filter((arg) => !arg.startsWith('-') && arg !== '' && !blankUrls.has(arg));
-  const unknown = flags.filter(({ name, flag }) => !exclusiveFlags.has(name) && !isQuiet(name, flag));
+  const unknown = flags.filter((flag) => !isHonoured(flag) && !isQuiet(flag.name, flag.flag));
   const headed = find('headless') ? [] : ['a window (cdpmux is headless)'];
   return {
     kind: 'browser',
@@ -84,15 +84,19 @@ function transportOf(
   throw new LaunchError(`${port.flag} is no port; give one of 0 to 65535, 0 for any that is free.`);
 }
 
+function isHonoured({ name, value = '' }: Flag): boolean {
+  if (exclusiveFlags.has(name)) return true;
+  const flag = parameterFlags.get(name);
+  // without a value it is as if it were not there, as Chrome takes it
+  return flag !== undefined && (value === '' || flag.takes.test(value));
+}
+
 function parametersOf(flags: readonly Flag[]): URLSearchParams {
   const parameters = new URLSearchParams();
   const valueOf = (name: string): string | undefined => flags.findLast((flag) => flag.name === name)?.value;
-  for (const [name, parameter] of [
-    ['proxy-server', 'proxyServer'],
-    ['proxy-bypass-list', 'proxyBypassList'],
-  ] as const) {
+  for (const [name, { parameter, takes }] of parameterFlags) {
     const value = valueOf(name) ?? '';
-    if (value !== '') parameters.set(parameter, value);
+    if (takes.test(value)) parameters.set(parameter, value);
   }
   if (flags.some(({ name }) => name === 'no-startup-window')) parameters.set('initialPage', 'false');
   const own = flags.filter(({ name }) => exclusiveFlags.has(name)).map(({ flag }) => flag);

@@ -11,10 +11,17 @@ export const exclusiveFlags: ReadonlySet<string> = new Set(
   isolate-origins js-flags lang load-extension no-proxy-server proxy-auto-detect proxy-pac-url site-per-process
   start-fullscreen start-maximized touch-events unsafely-treat-insecure-origin-as-secure
   use-fake-device-for-media-stream use-fake-ui-for-media-stream use-file-for-fake-audio-capture
-  use-file-for-fake-video-capture user-agent webrtc-ip-handling-policy window-position window-size`.split(
-    /\s+/,
-  ),
+  use-file-for-fake-video-capture webrtc-ip-handling-policy window-position`.split(/\s+/),
 );
+
+/** Flags that go into the upgrade's parameters: the parameter, and how a value looks that can be honoured. */
+export const parameterFlags: ReadonlyMap<string, { readonly parameter: string; readonly takes: RegExp }> =
+  new Map([
+    ['proxy-server', { parameter: 'proxyServer', takes: /./ }],
+    ['proxy-bypass-list', { parameter: 'proxyBypassList', takes: /./ }],
+    ['user-agent', { parameter: 'userAgent', takes: /^(?! )[^\p{Cc}]{1,1024}(?<! )$/u }],
+    ['window-size', { parameter: 'windowSize', takes: /^[1-9]\d{0,3},[1-9]\d{0,3}$/ }],
+  ]);
 
 /**
  * What programs pass without anybody having asked for it, or what is cdpmux's own affair: taken, and left out. Names that
@@ -26,7 +33,7 @@ const quietFlags: ReadonlySet<string> = new Set(
   enable-features enable-logging enable-unsafe-swiftshader enable-use-zoom-for-dsf export-tagged-pdf
   font-render-hinting force-color-profile force-fieldtrials generate-pdf-document-outline headless hide-scrollbars
   log-level log-file metrics-recording-only mute-audio no-default-browser-check no-first-run no-pings no-sandbox
-  no-service-autorun no-startup-window no-zygote password-store propagate-iph-for-testing proxy-bypass-list proxy-server
+  no-service-autorun no-startup-window no-zygote password-store propagate-iph-for-testing
   remote-allow-origins remote-debugging-io-pipes remote-debugging-pipe remote-debugging-port
   run-all-compositor-stages-before-draw single-process test-type unsafely-disable-devtools-self-xss-warnings
   use-angle use-gl use-mock-keychain user-data-dir v vmodule`.split(/\s+/),

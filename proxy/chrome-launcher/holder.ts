@@ -46,6 +46,11 @@ export class Holder {
     return virtualBrowserId;
   }
 
+  /** That of its pages. */
+  async userAgent(): Promise<string> {
+    return ((await this.#ask('Browser.getVersion')) as { userAgent: string }).userAgent;
+  }
+
   /** As Chrome lists: pages in place of their tabs, or tabs in place of their pages. */
   async targets(forTab: boolean): Promise<readonly TargetInfo[]> {
     const hidden = forTab ? 'page' : 'tab';

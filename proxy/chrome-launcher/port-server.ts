@@ -79,7 +79,8 @@ export class PortServer {
       case 'version': {
         const { body } = await get(this.#address, '/json/version');
         const webSocketDebuggerUrl = `ws://${host}${this.path}`;
-        return { status: 200, body: pretty({ ...(JSON.parse(body) as object), webSocketDebuggerUrl }) };
+        const own = { 'User-Agent': await this.#holder.userAgent(), webSocketDebuggerUrl };
+        return { status: 200, body: pretty({ ...(JSON.parse(body) as object), ...own }) };
       }
       case 'protocol':
         return get(this.#address, '/json/protocol');

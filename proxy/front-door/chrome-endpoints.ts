@@ -62,7 +62,10 @@ export class ChromeEndpoints {
   }
 
   async #version({ guest, name, address: { scheme, host } }: Call): Promise<object> {
-    const { product, protocolVersion, userAgent, jsVersion, revision } = await this.#mux.version();
+    const { product, protocolVersion, userAgent, jsVersion, revision } = await this.#mux.version(
+      guest.tenant,
+      name,
+    );
     const webKit = /AppleWebKit\/(\S+)/.exec(userAgent)?.[1] ?? '537.36';
     return {
       Browser: product,

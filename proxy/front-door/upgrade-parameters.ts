@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { CdpmuxError, type Admission, type Priority } from '../../src/index.js';
+import {
+  CdpmuxError,
+  type Admission,
+  type Appearance,
+  type Priority,
+  type WindowSize,
+} from '../../src/index.js';
 import { allowedPool, allowedPriority, mustAllowMode, type Allowance } from '../auth/allowance.js';
 import type { Mode } from '../config.js';
 import { DEFAULT_POOL, isPoolName } from '../config/pools.js';
@@ -11,6 +17,7 @@ export type UpgradeParameters = Pick<
   | 'initialPage'
   | 'proxyServer'
   | 'proxyBypassList'
+  | 'appearance'
   | 'queueTimeout'
   | 'timeout'
   | 'keepAlive'
@@ -77,6 +84,18 @@ const pool: Reader<string> = (name, value) => {
   throw bad(name, value, `the name of a pool: 1 to 32 lower-case letters, digits and dashes`);
 };
 
+const userAgent: Reader<string> = (name, value) => {
+  // what Chrome takes for a header's value
+  if (/^(?! )[^\p{Cc}]{1,1024}(?<! )$/u.test(value)) return value;
+  throw bad(name, value, 'a text of 1 to 1024 characters in one line, with no space around it');
+};
+
+const windowSize: Reader<WindowSize> = (name, value) => {
+  const [, width, height] = /^([1-9]\d{0,3})[,x]([1-9]\d{0,3})$/.exec(value) ?? [];
+  if (height !== undefined) return { width: Number(width), height: Number(height) };
+  throw bad(name, value, 'two numbers from 1 to 9999, as in 1280,720');
+};
+
 /** A time of keeping that this cdpmux allows. */
 const keptAtMost = (longest: number): Reader<number> => {
   return (name, value) => {
@@ -122,6 +141,7 @@ export function readParameters(
   };
   const proxyServer = once('proxyServer', launch?.proxyServer);
   const proxyBypassList = once('proxyBypassList', launch?.proxyBypassList);
+  const appearance = readAppearance(read, launch?.args ?? []);
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
   const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
@@ -137,6 +157,7 @@ export function readParameters(
     ...(asks === 'exclusive' && launch && { launch: { args: launch.args } }),
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),
+    ...(appearance && { appearance }),
     ...(queueTimeout !== undefined && { queueTimeout }),
     ...(timeout !== undefined && { timeout }),
     ...(kept !== undefined && { keepAlive: kept }),
@@ -144,6 +165,26 @@ export function readParameters(
     ...(from !== undefined && { pool: from }),
     ...(wanted !== undefined && { asksPool: from ?? '' }),
   };
+}
+
+/** How pages are to look; `flags` are those of a Chrome of the client's own, which may say so, too, but nothing else. */
+function readAppearance(
+  read: <T>(name: string, reader: Reader<T>) => T | undefined,
+  flags: readonly string[],
+): Appearance | undefined {
+  const agent = read('userAgent', userAgent);
+  const size = read('windowSize', windowSize);
+  const flagOf = (name: string): string | undefined => flags.findLast((flag) => flag.startsWith(name));
+  for (const [parameter, name, value] of [
+    ['userAgent', '--user-agent=', agent],
+    ['windowSize', '--window-size=', size && `${size.width},${size.height}`],
+  ] as const) {
+    const flag = flagOf(name);
+    if (value === undefined || flag === undefined || flag === name + value) continue;
+    throw bad(parameter, value, `nothing but ${JSON.stringify(flag.slice(name.length))}, which launch says`);
+  }
+  if (agent === undefined && size === undefined) return undefined;
+  return { ...(agent !== undefined && { userAgent: agent }), ...(size && { windowSize: size }) };
 }
 
 /** Header names come in lower case, so names are compared in it; the query wins over a header. */

@@ -9,7 +9,12 @@ import type { Admission } from './types.js';
  * FORBIDDEN where the proxy that was asked for can't be had.
  */
 export async function exclusiveFlags(
-  { launch, proxyServer, proxyBypassList }: Pick<Admission, 'launch' | 'proxyServer' | 'proxyBypassList'>,
+  {
+    launch,
+    proxyServer,
+    proxyBypassList,
+    appearance: { userAgent, windowSize } = {},
+  }: Pick<Admission, 'launch' | 'proxyServer' | 'proxyBypassList' | 'appearance'>,
   gate: EgressGate | undefined,
 ): Promise<string[]> {
   const args = launch?.args ?? [];
@@ -23,6 +28,8 @@ export async function exclusiveFlags(
     : { proxyServer, proxyBypassList };
   return [
     ...args,
+    ...(userAgent === undefined ? [] : [`--user-agent=${userAgent}`]),
+    ...(windowSize ? [`--window-size=${windowSize.width},${windowSize.height}`] : []),
     ...(proxy.proxyServer === undefined ? [] : [`--proxy-server=${proxy.proxyServer}`]),
     ...(proxy.proxyBypassList === undefined ? [] : [`--proxy-bypass-list=${proxy.proxyBypassList}`]),
   ];

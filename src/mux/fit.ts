@@ -6,6 +6,8 @@ import type { Admission } from './types.js';
 export interface Made {
   readonly proxyServer: string | undefined;
   readonly proxyBypassList: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly windowSize: string | undefined;
   readonly flags: string;
 }
 
@@ -13,9 +15,16 @@ export interface Made {
 export function madeFor({
   proxyServer,
   proxyBypassList,
+  appearance: { userAgent, windowSize } = {},
   launch,
-}: Pick<Admission, 'proxyServer' | 'proxyBypassList' | 'launch'>): Made {
-  return { proxyServer, proxyBypassList, flags: launch?.args.join(' ') ?? '' };
+}: Pick<Admission, 'proxyServer' | 'proxyBypassList' | 'appearance' | 'launch'>): Made {
+  return {
+    proxyServer,
+    proxyBypassList,
+    userAgent,
+    windowSize: windowSize && `${windowSize.width},${windowSize.height}`,
+    flags: launch?.args.join(' ') ?? '',
+  };
 }
 
 /**
@@ -37,7 +46,12 @@ export function mustFit({ virtual, pool, made }: OpenRecord, asked: Admission): 
     // Either may have a password in it.
     if (wish !== undefined && wish !== made[parameter]) refuse(parameter, '(hidden)', 'has another one');
   }
-  const { flags } = madeFor(asked);
+  const { flags, ...wishes } = madeFor(asked);
+  for (const parameter of ['userAgent', 'windowSize'] as const) {
+    const wish = wishes[parameter];
+    if (wish !== undefined && wish !== made[parameter])
+      refuse(parameter, JSON.stringify(wish), 'has another one');
+  }
   if (flags !== '' && flags !== made.flags) refuse('launch', flags, 'has other flags');
 }
 

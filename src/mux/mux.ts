@@ -19,7 +19,7 @@ import { FileRoot, policyOf } from './file-root.js';
 import { NamedPageList } from './named-page-list.js';
 import { Opener } from './opener.js';
 import { MemoryWatch } from './memory/memory-watch.js';
-import { OpenList } from './open-list.js';
+import { OpenList, versionOf } from './open-list.js';
 import type { LiveOptions, MuxOptions } from './options.js';
 import { Pools } from './pools.js';
 import { Quotas } from './quotas.js';
@@ -171,9 +171,11 @@ export class Mux {
     this.#rates.countRequest(tenant);
   }
 
-  /** What the Chrome says of itself that new clients get. */
-  async version(): Promise<ChromeVersion> {
+  /** What the Chrome says of itself that new clients get; that of a name's virtual browser, where it is open. */
+  async version(tenant?: Tenant, name?: string): Promise<ChromeVersion> {
     this.#mustServe();
+    const known = tenant && name !== undefined && this.#open.named(tenant.name, name);
+    if (known) return versionOf(known);
     const [served] = this.#pools.main.browsers;
     if (served) return served.version;
     const { signal } = new AbortController();

@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import { CdpmuxError, hasCode } from '../errors.js';
+import { openPage } from '../virtual/page-making.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { NamedBrowser, PageEntry } from './types.js';
 
@@ -25,7 +26,7 @@ export class NamedPageList implements NamedBrowser {
   async open(url: string, forTab: boolean): Promise<PageEntry> {
     const why = this.#virtual.policy?.urls.refusalOf(url);
     if (why !== undefined) throw new CdpmuxError('FORBIDDEN', why);
-    const id = await this.#virtual.createPage(url, forTab);
+    const id = await openPage(this.#virtual, url, forTab);
     const entry = await this.#entry(id);
     if (!entry) throw new CdpmuxError('NOT_FOUND', `The new page ${id} was closed before it could be shown.`);
     // Full Chrome may not have begun the navigation yet, and shows where it goes.

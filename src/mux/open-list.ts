@@ -2,6 +2,7 @@ import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { Made } from './fit.js';
 import type { Keeping } from './keeping.js';
 import type { MemoryReport, VirtualBrowserReport } from './reports.js';
+import type { ChromeVersion } from './types.js';
 import type { ServedBrowser } from './served-browser.js';
 
 /** A virtual browser that is open, with where it is and how it came there. */
@@ -16,6 +17,11 @@ export interface OpenRecord {
   /** On performance.now()'s clock. */
   readonly since: number;
   readonly keeping: Keeping;
+}
+
+/** What its clients are told of their Chrome. */
+export function versionOf({ virtual: { looks }, served: { version } }: OpenRecord): ChromeVersion {
+  return looks?.userAgent === undefined ? version : { ...version, userAgent: looks.userAgent };
 }
 
 /** All virtual browsers that are open, by their ids. */
@@ -53,6 +59,11 @@ export class OpenList {
   of(tenant?: string): OpenRecord[] {
     const all = [...this.#records.values()];
     return tenant === undefined ? all : all.filter(({ virtual }) => virtual.tenant.name === tenant);
+  }
+
+  /** A tenant's of a name. */
+  named(tenant: string, name: string): OpenRecord | undefined {
+    return this.of(tenant).find((record) => record.name === name);
   }
 
   reports(tenant?: string): VirtualBrowserReport[] {

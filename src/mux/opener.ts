@@ -29,6 +29,7 @@ export type OpenRequest = Pick<
   | 'pool'
   | 'proxyServer'
   | 'proxyBypassList'
+  | 'appearance'
   | 'queueTimeout'
   | 'timeout'
   | 'signal'
@@ -154,7 +155,7 @@ export class Opener {
     { id, hooks, request, egress, egressOwner, release, about }: Placed,
   ): Promise<VirtualBrowser> {
     const { limits, outgoing } = this.#around.options();
-    const { tenant, initialPage, proxyServer, proxyBypassList, timeout = 0 } = request;
+    const { tenant, initialPage, proxyServer, proxyBypassList, appearance, timeout = 0 } = request;
     const files = this.#around.files();
     return resource.open({
       id,
@@ -164,6 +165,8 @@ export class Opener {
       initialPage,
       ...(proxyServer !== undefined && { proxyServer }),
       ...(proxyBypassList !== undefined && { proxyBypassList }),
+      // a whole Chrome has flags for it
+      ...(appearance && !isWhole(request) && { appearance }),
       ...(egress && { egress, egressOwner }),
       policy: this.#around.policy(),
       about,

@@ -117,7 +117,9 @@ export class Stock {
 
   #shelfFor(options: VirtualBrowserOptions): Shelf | undefined {
     const { settings, host } = this.#options;
-    if (host.exclusive || this.#state === 'closed' || !settings().enabled) return undefined;
+    // how pages look is not what they were made with
+    if (options.appearance || host.exclusive || this.#state === 'closed' || !settings().enabled)
+      return undefined;
     const shelf = this.#shelf(wayOf(options));
     shelf.arrived(options.initialPage);
     return shelf;

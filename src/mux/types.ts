@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import type { Readable } from 'node:stream';
+import type { Appearance } from '../virtual/appearance.js';
 import type { FileEntry, OpenFile } from '../virtual/file-store.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { Quota } from './quotas.js';
@@ -42,6 +43,8 @@ export interface Admission extends Caller {
   readonly initialPage: boolean;
   readonly proxyServer?: string;
   readonly proxyBypassList?: string;
+  /** How its pages look to the web, where that is to differ from the Chrome's own. */
+  readonly appearance?: Appearance;
   /** Longest wait for a place, ms; 0 does not wait. */
   readonly queueTimeout?: number;
   /** Longest life of the virtual browser that it opens, and of this client, ms; 0 for no end of its own. */

@@ -193,8 +193,12 @@ export class ReadyContext implements Maker {
     const targets: UnseenTarget[] = [];
     this.#inMaking = targets;
     const params = { url: 'about:blank', browserContextId: this.#contextId };
-    const { targetId } = await this.#upstream.request('Target.createTarget', params, this.#rootId);
+    const { windows } = this.#host;
+    const place = windows.placeOf(params, this.#page === undefined);
+    const made = await this.#upstream.request('Target.createTarget', { ...params, ...place }, this.#rootId);
     this.#inMaking = undefined;
+    windows.learn(made);
+    const { targetId } = made;
     return { targets, targetId, runs: false };
   }
 

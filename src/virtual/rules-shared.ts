@@ -1,4 +1,5 @@
 import type { Entry } from './catalogue-entry.js';
+import type { ClientSession } from './client-session.js';
 import type { Rule } from './rule.js';
 import { onResult } from './rule.js';
 
@@ -19,15 +20,21 @@ const fromMemory: Rule = (session, incoming) => {
   }
   const known = client.isIdle ? answers.get(method, type) : undefined;
   client.link.countShared(known !== undefined);
-  if (known) client.reply(session, id, known);
+  if (known) client.reply(session, id, asWorn(session, method, known));
   else {
     const keep = onResult<object>((result) => {
       answers.keep(method, type, result);
-      return result;
+      return asWorn(session, method, result);
     });
     client.forward(session, incoming, keep);
   }
 };
+
+/** With the user agent that this client's virtual browser has. */
+function asWorn(session: ClientSession, method: string, result: object): object {
+  const userAgent = session.client.virtual.looks?.userAgent;
+  return userAgent === undefined || method !== 'Browser.getVersion' ? result : { ...result, userAgent };
+}
 
 /** For a command whose answer is the same in all sessions on such targets, as long as Chrome runs. */
 export const sharedAnswer: Entry = {

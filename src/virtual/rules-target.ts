@@ -4,6 +4,7 @@ import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, ty
 import { createFilteredContext } from './filtered-context.js';
 import { limited, reserving } from './limited.js';
 import { createContext } from './new-context.js';
+import { pageMade, pageParams } from './page-making.js';
 import { attachCommands } from './rules-attach.js';
 import { notForStrangers, refuse } from './rules-refused.js';
 import { adopting } from './rules-spare.js';
@@ -104,6 +105,25 @@ const getTargetInfo: Rule = (session, incoming) => {
   else client.forward(session, incoming);
 };
 
+const makeInContext = inContext('every session', reserving('targets'));
+
+const makeTarget: Rule = (session, incoming) => {
+  const { client } = session;
+  const { virtual } = client;
+  const params = objectParams(incoming);
+  const { browserContextId = virtual.defaultContextId } = params;
+  const made = virtual.ownsContext(browserContextId) ? pageParams(virtual, params) : params;
+  if (made === params) makeInContext(session, incoming);
+  else {
+    const goOn = onResult<Protocol.Target.CreateTargetResponse>((result) => {
+      pageMade(virtual, params, result);
+      return result;
+    });
+    const rewrite = reserving('targets', goOn);
+    client.forwardChanged(session, incoming, { ...made, browserContextId }, { rewrite });
+  }
+};
+
 /** The Target domain: at the root and in sessions of targets alike, since any of them reaches every target. */
 export const targetCommands: Record<string, CommandEntry> = {
   ...attachCommands,
@@ -120,7 +140,7 @@ export const targetCommands: Record<string, CommandEntry> = {
   createTarget: everywhere(
     scope(
       "browserContextId; without one the virtual browser's default",
-      createsTarget(limited('targets', adopting(inContext('every session', reserving('targets'))))),
+      createsTarget(limited('targets', adopting(makeTarget))),
     ),
   ),
   closeTarget: everywhere(scope('targetId', guarded('targetId'))),

@@ -26,6 +26,8 @@ export class SharedRoot implements EventSink {
   readonly sessionId: string;
   readonly #host: VirtualHost;
   readonly #upstream: Upstream;
+  /** The first one for pages, whose sessions are a target's first, gives those their looks that are to differ. */
+  readonly #dresses: boolean;
   /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
   readonly #claims = new Map<VirtualBrowser, ClientSession>();
   /** Targets that nobody may see yet, by id; taken off when they are delivered or let run, and when they have gone. */
@@ -36,6 +38,7 @@ export class SharedRoot implements EventSink {
     this.sessionId = sessionId;
     this.#host = host;
     this.#upstream = upstream;
+    this.#dresses = kind === 'page' && host.roots.every((root) => root.kind !== 'page');
     upstream.route(sessionId, this);
   }
 
@@ -57,7 +60,7 @@ export class SharedRoot implements EventSink {
   }
 
   isFree(virtual: VirtualBrowser): boolean {
-    return !this.#claims.has(virtual);
+    return !this.#claims.has(virtual) && !(this.#dresses && virtual.looks);
   }
 
   claim(virtual: VirtualBrowser, session: ClientSession): void {
@@ -120,6 +123,7 @@ export class SharedRoot implements EventSink {
       };
       if (this.heldSession(params.targetId ?? '') === params.sessionId)
         this.#held.delete(params.targetId ?? '');
+      for (const { looks } of this.#dresses ? this.#host.virtuals : []) looks?.gone(params.sessionId);
       this.#host.onDetached(params);
     }
   }
@@ -137,6 +141,10 @@ export class SharedRoot implements EventSink {
       return;
     }
     const owner = this.#host.ownerOf(targetInfo);
+    if (this.#dresses && owner?.looks) {
+      owner.looks.dress(event, () => this.release(event.sessionId, event.waitingForDebugger));
+      return;
+    }
     const session = owner && this.#claims.get(owner);
     const autoAttach = session?.autoAttach;
     if (!session || !autoAttach?.takes(targetInfo)) {

@@ -1,11 +1,11 @@
 import type { Protocol } from 'devtools-protocol';
-import { CdpmuxError } from '../errors.js';
+import type { Appearance } from './appearance.js';
 import type { ClientTrace } from '../telemetry/client-trace.js';
 import type { ClientSession } from './client-session.js';
 import type { Discovery } from './discovery.js';
 import type { EgressGate, EgressOwner } from './egress.js';
 import type { About, MuxInfo } from './mux-domain.js';
-import { limitText, type VirtualLimits } from './limits.js';
+import type { VirtualLimits } from './limits.js';
 import { Quota } from './quota.js';
 import type { FileStore } from './file-store.js';
 import { strictPolicy, type OutgoingPolicy } from './outgoing-policy.js';
@@ -14,6 +14,8 @@ import { giveBack, mayLinger } from './departures.js';
 import { LateFront } from './late-front.js';
 import { OwnSessions } from './own-sessions.js';
 import { moveIn } from './move-in.js';
+import { openPage } from './page-making.js';
+import { PageLooks } from './page-looks.js';
 import { privateContext } from './private-context.js';
 import type { ReadyContext, Taken } from './ready-context.js';
 import { RecentIds } from './recent-ids.js';
@@ -25,7 +27,7 @@ import type { Tenant } from './tenant.js';
 import { VirtualClient } from './virtual-client.js';
 import type { ClientLink } from './client-link.js';
 import type { VirtualHost } from './virtual-host.js';
-import { defaultContextOf } from './whole-chrome.js';
+import { defaultContextOf, learnAll } from './whole-chrome.js';
 
 /** How many frames, windows and downloads are kept in mind for each virtual browser. */
 const REMEMBERED = 10_000;
@@ -43,6 +45,8 @@ export interface VirtualBrowserOptions {
   readonly initialPage: boolean;
   readonly proxyServer?: string;
   readonly proxyBypassList?: string;
+  /** How its pages look; as the Chrome's own do where not given. */
+  readonly appearance?: Appearance;
   /** Looks at what goes out of its contexts; it is its own, and ends with it. */
   readonly egress?: EgressGate;
   /** Whose that gate is; a gate that was kept ready is given to it in its place. */
@@ -100,6 +104,8 @@ export class VirtualBrowser {
   readonly spares = new SparePages(this);
   /** The one of them that was given last, until it is in front. */
   readonly front = new LateFront(this);
+  /** What its pages are given before they run; undefined where they are as the Chrome's own. */
+  readonly looks: PageLooks | undefined;
   /** Frames learned from `Page.frameAttached`, beside those that are targets. */
   readonly frames = new RecentIds(REMEMBERED);
   /** Learned from what `Browser.getWindowForTarget` answers. */
@@ -129,6 +135,7 @@ export class VirtualBrowser {
     rootId: string,
     contextId: string,
     openedAt: number,
+    looks?: PageLooks,
   ) {
     this.host = host;
     this.openedAt = host.exclusive ? -Infinity : openedAt;
@@ -137,6 +144,7 @@ export class VirtualBrowser {
     this.limits = options.limits;
     this.quota = new Quota(options.limits);
     this.rootId = rootId;
+    this.looks = looks;
     this.own = new OwnSessions(host.upstream, rootId);
     this.defaultContextId = contextId;
     this.policy = options.tenant.trust === 'local' ? undefined : (options.policy ?? strictPolicy);
@@ -157,20 +165,18 @@ export class VirtualBrowser {
     if (options.tenant.trust !== 'local') await host.downloads.start();
     const taken = await ready?.take();
     if (ready && taken) return VirtualBrowser.#of(host, options, ready, taken);
+    const looks = options.appearance && (await PageLooks.of(host, options.appearance));
     const firstRoot = attachRoot(upstream);
     const { sessionId } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
     let virtual: VirtualBrowser | undefined;
     const openedAt = performance.now();
     try {
-      const contextId = await (host.exclusive ? defaultContextOf : privateContext)(
-        upstream,
-        sessionId,
-        options,
-      );
-      virtual = new VirtualBrowser(host, options, sessionId, contextId, openedAt);
+      const contextOf = host.exclusive ? defaultContextOf : privateContext;
+      const contextId = await contextOf(upstream, sessionId, options);
+      virtual = new VirtualBrowser(host, options, sessionId, contextId, openedAt, looks);
       virtual.#firstRoot = firstRoot;
-      if (host.exclusive) await host.learnAll();
-      if (options.initialPage) await virtual.createPage('about:blank', false);
+      if (host.exclusive) await learnAll(host);
+      if (options.initialPage) await openPage(virtual, 'about:blank', false);
       virtual.#limitLifetime();
       return virtual;
     } catch (error) {
@@ -252,15 +258,6 @@ export class VirtualBrowser {
     return this.host.ownsContext(this, contextId);
   }
 
-  /** Opens a page in the default context and gives its target id (of its tab with `forTab`); rejects with LIMIT. */
-  async createPage(url: string, forTab: boolean): Promise<string> {
-    const { targets } = this.limits;
-    if (this.quota.isFull('targets')) throw new CdpmuxError('LIMIT', limitText('targets', targets));
-    this.front.settle();
-    const params = { url, browserContextId: this.defaultContextId, ...(forTab && { forTab }) };
-    return (await this.host.upstream.request('Target.createTarget', params, this.rootId)).targetId;
-  }
-
   /** Makes the sessions that a client needs before its first frame; for one page with `targetId`. */
   async prepare(targetId?: string): Promise<PreparedClient> {
     this.#expected++;
@@ -333,6 +330,7 @@ export class VirtualBrowser {
     if (lingers) this.host.departures.add(this.rootId, this.quota.count('targets'));
     else giveBack(this.host.upstream, this.rootId, deleteFiles);
     this.own.close();
+    this.looks?.close();
     this.#options.egress?.close();
     this.#options.onEnd();
   }
@@ -352,6 +350,7 @@ export class VirtualBrowser {
       this.#options.onCrash?.();
     }
     this.own.crashed(event.targetId);
+    this.looks?.crashed(event.targetId);
     this.#tell((discovery) => discovery.crashed(event));
   }
 

@@ -1,6 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
 import { sessionNotFound, targetCrashed } from '../cdp/errors.js';
-import { CdpmuxError } from '../errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import { SlotAudit, type AuditOptions, type AuditReport } from './audit.js';
@@ -13,6 +12,7 @@ import { differs, type TargetRecord } from './target-record.js';
 import { TraceLock } from './trace-lock.js';
 import type { ReadyContext } from './ready-context.js';
 import { Unseen } from './unseen.js';
+import { Windows } from './windows.js';
 import { VirtualBrowser, type VirtualBrowserOptions } from './virtual-browser.js';
 import { allTargets } from './whole-chrome.js';
 
@@ -56,6 +56,8 @@ export class VirtualHost implements EventSink {
   readonly unseen = new Unseen();
   /** What Chrome would say to everybody alike. */
   readonly answers = new SharedAnswers();
+  /** Where those of full Chrome open. */
+  readonly windows = new Windows(this);
   /** What is left of those who have gone. */
   readonly departures: Departures;
   readonly #contexts = new Map<string, ContextRecord>();
@@ -117,18 +119,6 @@ export class VirtualHost implements EventSink {
       this.#occupant = virtual;
     }
     this.virtuals.add(virtual);
-  }
-
-  /** Takes note of what was in an exclusive Chrome before its virtual browser. */
-  learnAll(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      // Not as a promise: what is gone by then would be learned after its end.
-      this.upstream.call('Target.getTargets', { filter: allTargets }, '', (error, result) => {
-        for (const info of result?.targetInfos ?? []) this.learn(info);
-        if (error) reject(new CdpmuxError('PROTOCOL', `Target.getTargets: ${error.message}`));
-        else resolve();
-      });
-    });
   }
 
   /** Compares what is believed with what Chrome has, and mends what differed the last time, too; an exclusive one is closed after its client. */

@@ -1,4 +1,6 @@
 import type { Upstream } from '../cdp/upstream.js';
+import { CdpmuxError } from '../errors.js';
+import type { VirtualHost } from './virtual-host.js';
 
 /** Every target but the roots of cdpmux, which are targets of type `browser`. */
 export const allTargets = [{ type: 'browser', exclude: true }, {}];
@@ -16,4 +18,16 @@ export async function defaultContextOf(upstream: Upstream, sessionId: string): P
   const { targetInfo } = await upstream.request('Target.getTargetInfo', { targetId }, sessionId);
   await upstream.request('Target.closeTarget', { targetId }, sessionId);
   return targetInfo.browserContextId ?? '';
+}
+
+/** Takes note of what was in an exclusive Chrome before its virtual browser. */
+export function learnAll(host: VirtualHost): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Not as a promise: what is gone by then would be learned after its end.
+    host.upstream.call('Target.getTargets', { filter: allTargets }, '', (error, result) => {
+      for (const info of result?.targetInfos ?? []) host.learn(info);
+      if (error) reject(new CdpmuxError('PROTOCOL', `Target.getTargets: ${error.message}`));
+      else resolve();
+    });
+  });
 }

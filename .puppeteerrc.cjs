@@ -1,0 +1,2 @@
+// Tests launch cdpmux-chrome by it; its own Chrome is never downloaded.
+module.exports = { skipDownload: true };
