@@ -77,7 +77,8 @@ export function giveBack(upstream: Upstream, rootId: string, onGone?: () => void
  * nor where it traces, since Chrome has one tracing for all.
  */
 export function mayLinger(virtual: VirtualBrowser, code: number): boolean {
-  const { policy, files, host } = virtual;
+  const { egress, policy, files, host } = virtual;
   const isTracing = host.tracing.holder?.client.virtual === virtual;
-  return code === LEFT && !policy && !files && !isTracing && !host.exclusive;
+  const isBound = egress !== undefined || policy !== undefined || files?.isUnused === false;
+  return code === LEFT && !isBound && !isTracing && !host.exclusive;
 }

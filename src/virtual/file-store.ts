@@ -76,6 +76,11 @@ export class FileStore {
     return this.#used > this.limits.total;
   }
 
+  /** Whether there was never any file. */
+  get isUnused(): boolean {
+    return this.#state.kind === 'unused';
+  }
+
   list(): FileEntry[] {
     const files = [...this.#files].map(([name, { size, guid }]): FileEntry => ({
       name,

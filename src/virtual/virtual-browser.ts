@@ -317,7 +317,7 @@ export class VirtualBrowser {
   end({ code, reason }: EndReason): void {
     if (this.#state !== 'open') return;
     this.#state = { code, reason };
-    const lingers = !this.#options.egress && mayLinger(this, code);
+    const lingers = mayLinger(this, code);
     clearTimeout(this.#lifetime?.timer);
     this.spares.clear();
     this.front.clear();
@@ -327,8 +327,10 @@ export class VirtualBrowser {
     const { files } = this;
     // Chrome may still write into it until then.
     const deleteFiles = (): void => void files?.destroy().catch(() => undefined);
-    if (lingers) this.host.departures.add(this.rootId, this.quota.count('targets'));
-    else giveBack(this.host.upstream, this.rootId, deleteFiles);
+    if (lingers) {
+      this.host.departures.add(this.rootId, this.quota.count('targets'));
+      deleteFiles();
+    } else giveBack(this.host.upstream, this.rootId, deleteFiles);
     this.own.close();
     this.looks?.close();
     this.#options.egress?.close();

@@ -1,7 +1,7 @@
 import { ChromeBrowser } from '../../src/chrome/browser.js';
 import { everybody } from '../../src/index.js';
 import { ClientTrace } from '../../src/telemetry/client-trace.js';
-import type { VirtualBrowser } from '../../src/virtual/virtual-browser.js';
+import type { VirtualBrowser, VirtualBrowserOptions } from '../../src/virtual/virtual-browser.js';
 import type { VirtualClient } from '../../src/virtual/virtual-client.js';
 import type { ClientLink } from '../../src/virtual/client-link.js';
 import { VirtualHost } from '../../src/virtual/virtual-host.js';
@@ -22,6 +22,25 @@ export async function openHost(wsUrl: string): Promise<Hosted> {
   return { host, close: () => chrome.close(2_000) };
 }
 
+/** What such virtual browsers are made with. */
+export const hostedOptions = (id: string): VirtualBrowserOptions => ({
+  id,
+  tenant: everybody,
+  limits: {
+    pending: 100,
+    targets: 100,
+    contexts: 100,
+    sessions: 100,
+    autoAttach: 10,
+    batch: { commands: 100, bytes: 1024 * 1024, timeout: 10_000 },
+  },
+  lifetime: 0,
+  initialPage: true,
+  about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
+  onEnd: () => undefined,
+  onIdle: () => undefined,
+});
+
 /** A client of a virtual browser of its own, in this process. */
 export class HostedClient implements ClientLink {
   readonly virtual: VirtualBrowser;
@@ -36,23 +55,7 @@ export class HostedClient implements ClientLink {
   }
 
   static async open(host: VirtualHost, id: string): Promise<HostedClient> {
-    const virtual = await host.open({
-      id,
-      tenant: everybody,
-      limits: {
-        pending: 100,
-        targets: 100,
-        contexts: 100,
-        sessions: 100,
-        autoAttach: 10,
-        batch: { commands: 100, bytes: 1024 * 1024, timeout: 10_000 },
-      },
-      lifetime: 0,
-      initialPage: true,
-      about: { version: '0', browserId: 'b1', product: '', mode: 'shared', pool: '', labels: {} },
-      onEnd: () => undefined,
-      onIdle: () => undefined,
-    });
+    const virtual = await host.open(hostedOptions(id));
     const client = new HostedClient(virtual);
     const prepared = await virtual.prepare();
     client.#client = virtual.attach(
