@@ -9,6 +9,8 @@ import type { VirtualHost } from './virtual-host.js';
 
 /** Longest time that making one may take, ms: on a Chrome that is busy with its clients. */
 const MAKING_DEADLINE = 30_000;
+/** For a page's first answer to who enables something there, ms. */
+const WARMING_DEADLINE = 5_000;
 
 /** A page that is ready. */
 export interface ReadyPage {
@@ -182,6 +184,7 @@ export class ReadyContext implements Maker {
     // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
     const { targetId = '' } = this.#page ?? {};
     if (!this.#host.isShell) this.#upstream.call('Target.activateTarget', { targetId }, this.#rootId);
+    if (this.#page) await this.#warm(this.#page);
     const spare = await making;
     this.#spare = spare;
     await this.#untilItAnswers(spare);
@@ -214,12 +217,18 @@ export class ReadyContext implements Maker {
     if (sessionId !== undefined) await this.#upstream.request('Runtime.getIsolateId', undefined, sessionId);
   }
 
-  /** The first `Runtime.enable` in a process is the dear one. Only of a page that nobody has yet: its events are nobody's. */
-  async #warm(page: ReadyPage): Promise<void> {
-    const sessionId = this.#host.heldSession(page.targetId);
-    if (sessionId === undefined) return;
-    const enabled = this.#upstream.request('Runtime.enable', undefined, sessionId);
-    await Promise.all([enabled, this.#upstream.request('Runtime.disable', undefined, sessionId)]);
+  /** The first `Runtime.enable` in a process is the dear one. In a session of its own: what it brings is for nobody. */
+  async #warm({ targetId }: ReadyPage): Promise<void> {
+    const attach = { targetId, flatten: true };
+    const { sessionId } = await this.#upstream.request('Target.attachToTarget', attach, this.#rootId);
+    // of a page that dies Chrome does not answer
+    const late = setTimeout(
+      () => this.#upstream.failSession(sessionId, sessionNotFound),
+      WARMING_DEADLINE,
+    ).unref();
+    await this.#upstream.request('Runtime.enable', undefined, sessionId).catch(() => undefined);
+    clearTimeout(late);
+    this.#upstream.call('Target.detachFromTarget', { sessionId }, this.#rootId);
   }
 
   /** As a method: the state may have changed during an `await`. */
