@@ -25,6 +25,11 @@ export interface ChromeLooks {
 const DEADLINE = 30_000;
 /** Never asked of any network: Chrome shows client hints to secure pages only, and this one is answered here. */
 const SECURE_PAGE = 'https://looks.invalid/';
+/** With an icon, since full Chrome would ask the network for one. */
+const PAGE = {
+  responseHeaders: [{ name: 'content-type', value: 'text/html' }],
+  body: Buffer.from('<link rel="icon" href="data:,">').toString('base64'),
+};
 /** Where the user agent is another one, Chrome tells no more than this. */
 const ASK_HINTS = `JSON.stringify(navigator.userAgentData ?? null)`;
 const UNTOLD = { architecture: '', bitness: '', model: '', platformVersion: '', fullVersionList: [] };
@@ -65,7 +70,8 @@ async function hintsIn(
     onEvent: (message, scan) => {
       if (scan.method(message) !== 'Fetch.requestPaused') return;
       const { params } = JSON.parse(message.toString()) as { params: Protocol.Fetch.RequestPausedEvent };
-      upstream.call('Fetch.fulfillRequest', { requestId: params.requestId, responseCode: 200 }, sessionId);
+      const { requestId } = params;
+      upstream.call('Fetch.fulfillRequest', { requestId, responseCode: 200, ...PAGE }, sessionId);
     },
   });
   try {
