@@ -184,8 +184,7 @@ export class ReadyContext implements Maker {
     // Full Chrome shows the newest page of a window: in the same write, so that nobody finds the first one hidden.
     const { targetId = '' } = this.#page ?? {};
     if (!this.#host.isShell) this.#upstream.call('Target.activateTarget', { targetId }, this.#rootId);
-    if (this.#page) await this.#warm(this.#page);
-    const spare = await making;
+    const [spare] = await Promise.all([making, this.#page && this.#warm(this.#page)]);
     this.#spare = spare;
     await this.#untilItAnswers(spare);
     await this.#warm(spare);
