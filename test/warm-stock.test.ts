@@ -88,13 +88,30 @@ describe('what is kept ready', () => {
   });
 
   it('has a first page that runs, and a spare one that is held for whoever asks for it', async () => {
-    const infos = await pagesInChrome();
-    expect(infos.map(({ attached }) => attached).sort()).toEqual([false, true]);
+    const ready = (await pagesInChrome()).map(({ targetId }) => targetId);
     const client = await connect();
-    const first = infos.find(({ attached }) => !attached);
-    expect(await targetsOf(client)).toContain(first?.targetId);
-    const { targetId } = await client.newPage();
-    expect(targetId).toBe(infos.find(({ attached }) => attached)?.targetId);
+    const filter = [{ type: 'tab', exclude: true }, { type: 'browser', exclude: true }, {}];
+    const how = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter };
+    await client.send('Target.setAutoAttach', how);
+    await client.send('Target.createTarget', { url: 'about:blank' });
+    const attached = client.received
+      .filter(({ method }) => method === 'Target.attachedToTarget')
+      .map(({ params }) => params as { targetInfo: Info; waitingForDebugger: boolean });
+    expect(attached.map(({ waitingForDebugger }) => waitingForDebugger)).toEqual([false, true]);
+    expect(attached.map(({ targetInfo }) => targetInfo.targetId).sort()).toEqual(ready.sort());
+  });
+
+  it('has sessions for who attaches by itself, which are gone soon where nobody does', async () => {
+    const isAttached = async (): Promise<boolean[]> =>
+      (await pagesInChrome()).map(({ attached }) => attached).sort();
+    expect(await isAttached()).toEqual([true, true]);
+    const client = await connect();
+    const { targetInfos } = await client.send<{ targetInfos: Info[] }>('Target.getTargets');
+    expect(targetInfos.map(({ attached }) => attached)).toEqual([false]);
+    const [first] = targetInfos;
+    const stays = async (): Promise<boolean> =>
+      (await pagesInChrome()).find(({ targetId }) => targetId === first?.targetId)?.attached === true;
+    await eventually(async () => !(await stays()), { what: 'the end of the session that nobody took' });
   });
 
   it('is seen by nobody before, and counts nowhere', async () => {

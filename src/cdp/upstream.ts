@@ -67,6 +67,8 @@ export interface Upstream {
   failSession(sessionId: string, error: CdpError): void;
   /** Answers all that is pending for `owner` with `error`. */
   fail(owner: ReplySink, error: CdpError): void;
+  /** What is pending for `owner`. */
+  commandsOf(owner: ReplySink): PendingCommand[];
   /** Forgets all that is pending for `owner`. */
   forget(owner: ReplySink): void;
   /** Ends whom an error of cdpmux's own concerns, and tells of it; everybody else goes on. */

@@ -144,6 +144,10 @@ export class Connection implements Upstream {
     }
   }
 
+  commandsOf(owner: ReplySink): PendingCommand[] {
+    return [...this.#pending.values()].filter((pending) => pending.owner === owner);
+  }
+
   forget(owner: ReplySink): void {
     for (const [id, pending] of this.#pending) {
       if (pending.owner === owner) this.#pending.delete(id);

@@ -14,7 +14,7 @@ export function moveIn(
   virtual.host.upstream.gather();
   for (const target of others) showAsItIs(virtual, target);
   if (initialPage) for (const target of page.targets) showAsItIs(virtual, target);
-  // No root holds one that runs already, so it can't be shown later as a new one.
+  // One that runs already can't be shown later as a new one.
   else if (page.runs)
     virtual.host.upstream.call('Target.closeTarget', { targetId: page.targetId }, virtual.rootId);
   else virtual.spares.add(page);
@@ -25,8 +25,11 @@ export function moveIn(
 function showAsItIs({ host }: VirtualBrowser, target: UnseenTarget): void {
   host.unseen.reveal(target);
   host.learn(target.latest);
-  const wait = new Countdown(() => undefined);
-  for (const root of host.roots) root.deliver(target.latest, wait);
+  const { targetId } = target.first;
+  for (const root of host.roots) {
+    root.letRun(targetId);
+    root.expectOwner(targetId);
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
       quota.settle('targets', client);
       client.reply(session, id, { targetId });
     });
-  if (client.isIdle) {
+  if (client.isIdle || client.waitsForTargetsOnly) {
     show();
     return;
   }

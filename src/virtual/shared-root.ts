@@ -9,6 +9,9 @@ import { letGo } from './let-go.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 import type { VirtualHost } from './virtual-host.js';
 
+/** After a virtual browser has its place its client comes at once, or does not attach by itself; ms. */
+const OWNER_COMES = 1_000;
+
 /** No filter of Chrome's can allow both tabs and pages, so there is a root for each. */
 export type RootKind = 'tab' | 'page';
 
@@ -30,7 +33,7 @@ export class SharedRoot implements EventSink {
   readonly #dresses: boolean;
   /** Whose session gets a virtual browser's targets; set by `claim`, taken off by `unclaim`. */
   readonly #claims = new Map<VirtualBrowser, ClientSession>();
-  /** Targets that nobody may see yet, by id; taken off when they are delivered or let run, and when they have gone. */
+  /** Sessions on targets that nobody may see yet, or whose owner is about to come, by target; taken off when they are given or let go, and when the target has gone. */
   readonly #held = new Map<string, Protocol.Target.AttachedToTargetEvent>();
 
   private constructor(kind: RootKind, sessionId: string, host: VirtualHost, upstream: Upstream) {
@@ -85,12 +88,22 @@ export class SharedRoot implements EventSink {
     return this.#held.get(targetId)?.sessionId;
   }
 
-  /** Lets a target run that nobody may see yet. */
+  /** Lets a target run that nobody may see yet, and keeps the session for who will. */
   letRun(targetId: string): void {
     const held = this.#held.get(targetId);
+    if (!held?.waitingForDebugger) return;
+    this.#held.set(targetId, { ...held, waitingForDebugger: false });
+    this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, held.sessionId);
+  }
+
+  /** A target that runs may be seen from now on: who comes within a moment and attaches by itself gets the session that is there. */
+  expectOwner(targetId: string): void {
+    const held = this.#held.get(targetId);
     if (!held) return;
-    this.#held.delete(targetId);
-    this.release(held.sessionId, held.waitingForDebugger);
+    const late = (): void => {
+      if (this.#held.get(targetId) === held) this.#letGo(held);
+    };
+    setTimeout(late, OWNER_COMES).unref();
   }
 
   /** A target may be seen from now on: it is given to whoever has claimed it, as if it were new, or let go. */
@@ -169,9 +182,21 @@ export class SharedRoot implements EventSink {
     }
   }
 
+  #letGo({ targetInfo, sessionId, waitingForDebugger }: Protocol.Target.AttachedToTargetEvent): void {
+    this.#held.delete(targetInfo.targetId);
+    this.release(sessionId, waitingForDebugger);
+  }
+
   #attach(session: ClientSession, info: Protocol.Target.TargetInfo, wait: Countdown): void {
     if (!session.autoAttach?.takes(info) || !this.#admits(info.type)) return;
     const { client } = session;
+    const held = this.#held.get(info.targetId);
+    // what Chrome answers later to an earlier command must not come after this
+    if (held && client.isIdle) {
+      this.deliver(info, wait);
+      return;
+    }
+    if (held) this.#letGo(held);
     const params = { targetId: info.targetId, flatten: true };
     const answer = client.counting(wait.more());
     this.#upstream.call('Target.attachToTarget', params, this.sessionId, answer, client);

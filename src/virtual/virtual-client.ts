@@ -213,6 +213,12 @@ export class VirtualClient implements ReplySink {
     return this.#pending === 0;
   }
 
+  /** Whether all that it waits for are answers of its targets, which come in no order with those of the browser. */
+  get waitsForTargetsOnly(): boolean {
+    const commands = this.virtual.host.upstream.commandsOf(this) as ClientCommand[];
+    return commands.length === this.#pending && commands.every(({ session }) => !session.isBrowser);
+  }
+
   /** Runs something at once, or in its turn where frames are held back. */
   whenFree(run: () => void): void {
     if (this.#state.kind === 'held') this.#state.frames.push(() => this.whenFree(run));
