@@ -12,7 +12,7 @@ function refusal(query: string, headers: Record<string, string> = {}): Record<st
   throw new Error(`${query} was taken`);
 }
 
-const oneLine = 'a text of 1 to 1024 characters in one line, with no space around it';
+const oneLine = 'a text of 1 to 2048 characters in one line, with no space around it';
 
 describe('the parameters of an upgrade', () => {
   it('have defaults, and unknown ones are ignored', () => {
@@ -69,7 +69,7 @@ describe('the parameters of an upgrade', () => {
     ['userAgent', '', oneLine],
     ['userAgent', ' Own/1', oneLine],
     ['userAgent', 'Own/1\u0007', oneLine],
-    ['userAgent', 'x'.repeat(1025), oneLine],
+    ['userAgent', 'x'.repeat(2049), oneLine],
     ['windowSize', '1280', 'two numbers from 1 to 9999, as in 1280,720'],
     ['windowSize', '0,720', 'two numbers from 1 to 9999, as in 1280,720'],
     ['windowSize', '1280,10000', 'two numbers from 1 to 9999, as in 1280,720'],
@@ -107,7 +107,8 @@ describe('the parameters of an upgrade', () => {
       priority: 'normal',
       labels: {},
       mode: 'exclusive',
-      launch: { args: ['--lang=de', '--window-size=100,200', '--accept-lang=de'] },
+      launch: { args: ['--lang=de', '--accept-lang=de'] },
+      appearance: { windowSize: { width: 100, height: 200 } },
       proxyServer: 'http://p:1',
       proxyBypassList: '*.a',
     });
@@ -150,7 +151,11 @@ describe('the parameters of an upgrade', () => {
     const launch = { mode: 'exclusive', launch: JSON.stringify({ args: [flag] }) };
     const query = (value: string): string =>
       new URLSearchParams({ ...launch, [parameter]: value }).toString();
-    expect(readParameters(query(own), {}).launch).toEqual({ args: [flag] });
+    const read = readParameters(query(own), {});
+    expect(read.launch).toEqual({ args: [] });
+    expect(readParameters(query(own), {})).toEqual(
+      readParameters(`mode=exclusive&launch={"args":["${flag}"]}`, {}),
+    );
     expect(refusal(query(other))).toMatchObject({
       parameter,
       range: `nothing but ${JSON.stringify(own)}, which launch says`,

@@ -19,7 +19,7 @@ export const parameterFlags: ReadonlyMap<string, { readonly parameter: string; r
   new Map([
     ['proxy-server', { parameter: 'proxyServer', takes: /./ }],
     ['proxy-bypass-list', { parameter: 'proxyBypassList', takes: /./ }],
-    ['user-agent', { parameter: 'userAgent', takes: /^(?! )[^\p{Cc}]{1,1024}(?<! )$/u }],
+    ['user-agent', { parameter: 'userAgent', takes: /^(?! )[^\p{Cc}]{1,2048}(?<! )$/u }],
     ['window-size', { parameter: 'windowSize', takes: /^[1-9]\d{0,3},[1-9]\d{0,3}$/ }],
   ]);
 

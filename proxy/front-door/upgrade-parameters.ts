@@ -86,8 +86,8 @@ const pool: Reader<string> = (name, value) => {
 
 const userAgent: Reader<string> = (name, value) => {
   // what Chrome takes for a header's value
-  if (/^(?! )[^\p{Cc}]{1,1024}(?<! )$/u.test(value)) return value;
-  throw bad(name, value, 'a text of 1 to 1024 characters in one line, with no space around it');
+  if (/^(?! )[^\p{Cc}]{1,2048}(?<! )$/u.test(value)) return value;
+  throw bad(name, value, 'a text of 1 to 2048 characters in one line, with no space around it');
 };
 
 const windowSize: Reader<WindowSize> = (name, value) => {
@@ -141,7 +141,7 @@ export function readParameters(
   };
   const proxyServer = once('proxyServer', launch?.proxyServer);
   const proxyBypassList = once('proxyBypassList', launch?.proxyBypassList);
-  const appearance = readAppearance(read, launch?.args ?? []);
+  const { appearance, others } = readAppearance(read, launch?.args ?? []);
   const queueTimeout = read('queueTimeout', duration);
   const asked = read('priority', priority);
   const timeout = read('timeout', lifetime === 0 ? duration : atMost(lifetime));
@@ -154,7 +154,7 @@ export function readParameters(
     priority: allowance ? allowedPriority(allowance, asked) : (asked ?? 'normal'),
     labels: readLabels(given),
     ...(asks !== undefined && { mode: asks }),
-    ...(asks === 'exclusive' && launch && { launch: { args: launch.args } }),
+    ...(asks === 'exclusive' && launch && { launch: { args: others } }),
     ...(proxyServer !== undefined && { proxyServer }),
     ...(proxyBypassList !== undefined && { proxyBypassList }),
     ...(appearance && { appearance }),
@@ -167,24 +167,31 @@ export function readParameters(
   };
 }
 
-/** How pages are to look; `flags` are those of a Chrome of the client's own, which may say so, too, but nothing else. */
+/** How pages are to look, by parameters or by flags of a Chrome of the client's own; `others` are the flags that say nothing of it. */
 function readAppearance(
   read: <T>(name: string, reader: Reader<T>) => T | undefined,
   flags: readonly string[],
-): Appearance | undefined {
-  const agent = read('userAgent', userAgent);
-  const size = read('windowSize', windowSize);
-  const flagOf = (name: string): string | undefined => flags.findLast((flag) => flag.startsWith(name));
-  for (const [parameter, name, value] of [
-    ['userAgent', '--user-agent=', agent],
-    ['windowSize', '--window-size=', size && `${size.width},${size.height}`],
-  ] as const) {
-    const flag = flagOf(name);
-    if (value === undefined || flag === undefined || flag === name + value) continue;
-    throw bad(parameter, value, `nothing but ${JSON.stringify(flag.slice(name.length))}, which launch says`);
-  }
-  if (agent === undefined && size === undefined) return undefined;
-  return { ...(agent !== undefined && { userAgent: agent }), ...(size && { windowSize: size }) };
+): { readonly appearance: Appearance | undefined; readonly others: readonly string[] } {
+  const taken = new Set<string>();
+  const once = <T>(name: string, flag: string, reader: Reader<T>): T | undefined => {
+    const asked = read(name, (_name, value) => value);
+    const said = flags.findLast((one) => one.startsWith(flag));
+    const own = said?.slice(flag.length);
+    if (asked !== undefined && own !== undefined && asked !== own)
+      throw bad(name, asked, `nothing but ${JSON.stringify(own)}, which launch says`);
+    const value = asked ?? own;
+    if (said !== undefined) taken.add(flag);
+    return value === undefined ? undefined : reader(name, value);
+  };
+  const agent = once('userAgent', '--user-agent=', userAgent);
+  const size = once('windowSize', '--window-size=', windowSize);
+  const isAsked = agent !== undefined || size !== undefined;
+  return {
+    appearance: isAsked
+      ? { ...(agent !== undefined && { userAgent: agent }), ...(size && { windowSize: size }) }
+      : undefined,
+    others: flags.filter((one) => ![...taken].some((flag) => one.startsWith(flag))),
+  };
 }
 
 /** Header names come in lower case, so names are compared in it; the query wins over a header. */

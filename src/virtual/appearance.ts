@@ -1,4 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
+import { sessionNotFound } from '../cdp/errors.js';
 import { CdpmuxError } from '../errors.js';
 import type { Upstream } from '../cdp/upstream.js';
 
@@ -37,27 +38,35 @@ const UNTOLD = { architecture: '', bitness: '', model: '', platformVersion: '', 
 /** Looks at a page of one's own, which is gone afterwards; rejects with PROTOCOL or TIMEOUT. */
 export async function looksOfChrome(upstream: Upstream): Promise<ChromeLooks> {
   const { sessionId: holder } = await upstream.request('Target.attachToBrowserTarget', undefined, '');
+  const sessions: string[] = [];
   let late: NodeJS.Timeout | undefined;
   try {
     const tooLate = new Promise<never>((_resolve, reject) => {
       const message = `The browser did not show a page within ${DEADLINE} ms; connect again.`;
       late = setTimeout(() => reject(new CdpmuxError('TIMEOUT', message)), DEADLINE).unref();
     });
-    return await Promise.race([lookAtPage(upstream, holder), tooLate]);
+    const looks = lookAtPage(upstream, holder, (sessionId) => sessions.push(sessionId));
+    return await Promise.race([looks, tooLate]);
   } finally {
     clearTimeout(late);
-    // its context goes with it
+    // its context goes with it, and nothing that is asked there is answered
     upstream.call('Target.detachFromTarget', { sessionId: holder }, '');
+    for (const id of [holder, ...sessions]) upstream.failSession(id, sessionNotFound);
   }
 }
 
-async function lookAtPage(upstream: Upstream, holder: string): Promise<ChromeLooks> {
+async function lookAtPage(
+  upstream: Upstream,
+  holder: string,
+  onAttached: (sessionId: string) => void,
+): Promise<ChromeLooks> {
   const made = { disposeOnDetach: true };
   const { browserContextId } = await upstream.request('Target.createBrowserContext', made, holder);
   const blank = { url: 'about:blank', browserContextId };
   const { targetId } = await upstream.request('Target.createTarget', blank, holder);
   const attach = { targetId, flatten: true };
   const { sessionId } = await upstream.request('Target.attachToTarget', attach, holder);
+  onAttached(sessionId);
   const { bounds } = await upstream.request('Browser.getWindowForTarget', {}, sessionId);
   return { bounds, metadata: await hintsIn(upstream, sessionId) };
 }

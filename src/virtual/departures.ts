@@ -77,8 +77,12 @@ export function giveBack(upstream: Upstream, rootId: string, onGone?: () => void
  * nor where it traces, since Chrome has one tracing for all.
  */
 export function mayLinger(virtual: VirtualBrowser, code: number): boolean {
-  const { egress, policy, files, host } = virtual;
+  const { egress, policy, files, host, looks } = virtual;
   const isTracing = host.tracing.holder?.client.virtual === virtual;
-  const isBound = egress !== undefined || policy !== undefined || files?.isUnused === false;
+  const isBound =
+    egress !== undefined ||
+    policy !== undefined ||
+    files?.isUnused === false ||
+    looks?.userAgent !== undefined;
   return code === LEFT && !isBound && !isTracing && !host.exclusive;
 }

@@ -47,6 +47,11 @@ export class OwnSessions implements EventSink {
     upstream.call('Target.attachToTarget', attach, this.#rootId, onAttached, client);
   }
 
+  /** One more, of which nobody else hears that it has ended. */
+  watch(sessionId: string, targetId: string): void {
+    this.#targets.set(sessionId, targetId);
+  }
+
   onEvent(message: Buffer, scan: MessageScanner): void {
     if (scan.method(message) !== 'Target.detachedFromTarget') return;
     const { params } = JSON.parse(message.toString()) as { params: Protocol.Target.DetachedFromTargetEvent };

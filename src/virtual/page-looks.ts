@@ -3,6 +3,8 @@ import { targetCrashed } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Upstream } from '../cdp/upstream.js';
 import type { Unchecked } from './rule.js';
+import { asChromeReads } from './url-policy.js';
+import { isSaid, type PageBegun } from './windows.js';
 import type { VirtualHost } from './virtual-host.js';
 import type { Appearance, ChromeLooks, WindowSize } from './appearance.js';
 
@@ -27,6 +29,11 @@ export class PageLooks implements EventSink {
   readonly #chrome: ChromeLooks;
   /** Added when Chrome attaches, taken off when the target has gone. */
   readonly #kept = new Map<string, Kept>();
+  /** Pages that commands on their way ask for, and of those the ones that begin as blank ones. */
+  #making = 0;
+  #later = 0;
+  /** Pages that wait until it is known what they are for; added while there are such, taken off with the answer and when they have gone. */
+  readonly #blank = new Map<string, Attached>();
 
   private constructor(host: VirtualHost, { userAgent, windowSize }: Appearance, chrome: ChromeLooks) {
     this.#upstream = host.upstream;
@@ -43,32 +50,76 @@ export class PageLooks implements EventSink {
     return new PageLooks(host, appearance, chrome);
   }
 
+  /** Whether targets must be met in a session before they run. */
+  get dresses(): boolean {
+    return this.userAgent !== undefined || this.#isShell;
+  }
+
   /** A target that waits in a session of a shared root: `letGo` ends the session and lets the target run. */
   dress(event: Attached, letGo: () => void): void {
     const { sessionId, targetInfo } = event;
+    const { type, openerId, targetId } = targetInfo;
     if (this.userAgent !== undefined) this.#keep(event, undefined);
     const done = this.userAgent === undefined ? letGo : () => this.#letRun(event);
-    const isWindow = this.#isShell && targetInfo.type === 'page';
-    if (this.windowSize && isWindow) this.#resize(sessionId, this.windowSize, done);
-    else done();
+    const isPage = type === 'page';
+    // what a command asks for has its size by the command
+    const isSized = this.#making > 0 && openerId === undefined;
+    if (this.#later > 0 && isPage && openerId === undefined) this.#blank.set(targetId, event);
+    else if (this.windowSize && isPage && this.#isShell && !isSized) {
+      this.#resize(sessionId, this.windowSize, done);
+    } else done();
+  }
+
+  /** A page is about to be made. */
+  begin(asked: Unchecked): PageBegun {
+    const url = this.#blankFirst(asked);
+    const isSized = this.#isShell && this.windowSize && !isSaid(asked);
+    this.#making++;
+    if (url !== undefined) this.#later++;
+    return {
+      more: { ...(isSized && this.windowSize), ...(url !== undefined && { url: 'about:blank' }) },
+      done: (targetId) => {
+        this.#making--;
+        if (url !== undefined) this.#goOn(asked['forTab'] === true ? this.#newest : targetId, url);
+      },
+    };
   }
 
   /** Full Chrome asks for the URL of a page before anybody can say as whom: the one with which such a page is to begin. */
-  blankFirst({ url, forTab }: Unchecked): string | undefined {
-    const isEarly = this.userAgent !== undefined && !this.#isShell && forTab !== true;
-    return isEarly && typeof url === 'string' && /^https?:/i.test(url) ? url : undefined;
+  #blankFirst({ url }: Unchecked): string | undefined {
+    if (this.userAgent === undefined || this.#isShell || typeof url !== 'string') return undefined;
+    return /^(?:https?|view-source):/i.test(asChromeReads(url)) && URL.canParse(url) ? url : undefined;
   }
 
-  /** Goes on to what a page is for that began as a blank one. */
-  goOn(targetId: string, url: string): void {
-    for (const [sessionId, kept] of this.#kept) {
-      if (kept.targetId === targetId) this.#upstream.call('Page.navigate', { url }, sessionId);
+  /** The blank page is none to go back to. */
+  #navigate(sessionId: string, url: string): void {
+    this.#upstream.call('Page.navigate', { url }, sessionId, (failed) => {
+      if (!failed) this.#upstream.call('Page.resetNavigationHistory', undefined, sessionId);
+    });
+  }
+
+  /** The page of a tab that Chrome has just made: it tells of pages in their order, and of each before it answers. */
+  get #newest(): string | undefined {
+    return [...this.#blank.keys()].at(-1);
+  }
+
+  /** Lets a page run that began as a blank one, on its way to what it is for. */
+  #goOn(targetId: string | undefined, url: string): void {
+    this.#later--;
+    for (const [id, event] of this.#blank) {
+      if (id !== targetId && this.#later > 0) continue;
+      this.#blank.delete(id);
+      if (id === targetId) this.#navigate(event.sessionId, url);
+      this.#letRun(event);
     }
   }
 
   /** A session of its own has ended, and with it those below, of which Chrome says nothing. */
   gone(sessionId: string): void {
-    if (!this.#kept.delete(sessionId)) return;
+    const kept = this.#kept.get(sessionId);
+    if (!kept) return;
+    this.#kept.delete(sessionId);
+    this.#blank.delete(kept.targetId);
     this.#upstream.unroute(sessionId);
     for (const [child, { parent }] of [...this.#kept]) if (parent === sessionId) this.gone(child);
   }
@@ -115,7 +166,7 @@ export class PageLooks implements EventSink {
     if (waitingForDebugger) this.#upstream.call('Runtime.runIfWaitingForDebugger', undefined, sessionId);
   }
 
-  /** In the shell a page is a window. One whose window is not as large as the Chrome's are by themselves was asked for as it is, or is in a window that is right. */
+  /** What a page of the shell opens is a window as large as the Chrome's own, unless it says itself how large. */
   #resize(sessionId: string, { width, height }: WindowSize, done: () => void): void {
     const { bounds: own } = this.#chrome;
     this.#upstream.call('Browser.getWindowForTarget', {}, sessionId, (_gone, found) => {

@@ -9,8 +9,6 @@ import type { VirtualHost } from './virtual-host.js';
 
 /** Longest time that making one may take, ms: on a Chrome that is busy with its clients. */
 const MAKING_DEADLINE = 30_000;
-/** For a page's first answer to who enables something there, ms. */
-const WARMING_DEADLINE = 5_000;
 
 /** A page that is ready. */
 export interface ReadyPage {
@@ -36,6 +34,8 @@ export interface Taken {
   readonly firstRoot: string;
   /** The page that it starts with. */
   readonly page: ReadyPage;
+  /** Sessions in which pages are being warmed, and which may be left without an answer; with their targets. */
+  readonly warming: ReadonlyMap<string, string>;
   /** What else Chrome made by itself in the context. */
   readonly others: readonly UnseenTarget[];
   /** The gate that its context goes out by. */
@@ -72,6 +72,8 @@ export class ReadyContext implements Maker {
   /** What belongs to the page that is being made. */
   #inMaking: UnseenTarget[] | undefined;
   readonly #others: UnseenTarget[] = [];
+  /** Sessions on pages that wait for an answer there, with the target of each; Chrome says nothing of those that end with a page. */
+  readonly #warming = new Map<string, string>();
 
   /** Begins to make one, with a spare page where one may be asked for; `onLost` is called once where it can't be used any more and was not taken. */
   constructor(
@@ -114,6 +116,7 @@ export class ReadyContext implements Maker {
       firstRoot,
       page,
       others: this.#others,
+      warming: new Map(this.#warming),
       gate: this.#way.gate,
     };
   }
@@ -133,7 +136,9 @@ export class ReadyContext implements Maker {
     if (this.#rootId !== '') {
       detachRoot(this.#upstream, this.#rootId);
       // Chrome says nothing of what was asked in it.
-      this.#upstream.failSession(this.#rootId, sessionNotFound);
+      for (const id of [this.#rootId, ...this.#warming.keys()]) {
+        this.#upstream.failSession(id, sessionNotFound);
+      }
     }
     this.#firstRoot.then((rootId) => detachRoot(this.#upstream, rootId)).catch(() => undefined);
     this.#onLost(this);
@@ -199,8 +204,8 @@ export class ReadyContext implements Maker {
     const place = windows.placeOf(params, this.#page === undefined);
     const made = await this.#upstream.request('Target.createTarget', { ...params, ...place }, this.#rootId);
     this.#inMaking = undefined;
-    windows.learn(made);
     const { targetId } = made;
+    if (this.#page === undefined) windows.learn(targetId);
     return { targets, targetId, runs: false };
   }
 
@@ -220,13 +225,12 @@ export class ReadyContext implements Maker {
   async #warm({ targetId }: ReadyPage): Promise<void> {
     const attach = { targetId, flatten: true };
     const { sessionId } = await this.#upstream.request('Target.attachToTarget', attach, this.#rootId);
-    // of a page that dies Chrome does not answer
-    const late = setTimeout(
-      () => this.#upstream.failSession(sessionId, sessionNotFound),
-      WARMING_DEADLINE,
-    ).unref();
-    await this.#upstream.request('Runtime.enable', undefined, sessionId).catch(() => undefined);
-    clearTimeout(late);
+    // who has taken it meanwhile would have to watch over this
+    if (this.#is('open')) {
+      this.#warming.set(sessionId, targetId);
+      await this.#upstream.request('Runtime.enable', undefined, sessionId).catch(() => undefined);
+      this.#warming.delete(sessionId);
+    }
     this.#upstream.call('Target.detachFromTarget', { sessionId }, this.#rootId);
   }
 

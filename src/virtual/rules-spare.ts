@@ -1,8 +1,8 @@
 import type { ClientSession } from './client-session.js';
 import { showAsNew } from './move-in.js';
+import { makePage } from './page-making.js';
 import type { ReadyPage } from './ready-context.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
-import { reserving } from './limited.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 
 /** Gives a page that is there already to who asks for a blank one, with the answer and the events of a new one. */
@@ -58,9 +58,7 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
     }
     quota.settle('targets', client);
     if (host.session(session.id) !== session) return;
-    const inContext = { ...params, browserContextId: virtual.defaultContextId };
-    const scan = { id, method: 'Target.createTarget' };
-    client.forwardChanged(session, { scan }, inContext, { rewrite: reserving('targets') });
+    makePage(session, id, params);
   };
   host.upstream.call('Target.getTargetInfo', { targetId }, rootId, client.counting(onInfo), client);
 }

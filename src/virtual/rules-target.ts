@@ -4,7 +4,7 @@ import { forwardMasked, guarded, inContext, isIdLike, objectParams, onResult, ty
 import { createFilteredContext } from './filtered-context.js';
 import { limited, reserving } from './limited.js';
 import { createContext } from './new-context.js';
-import { pageMade, pageParams } from './page-making.js';
+import { hasMore, makePage } from './page-making.js';
 import { attachCommands } from './rules-attach.js';
 import { notForStrangers, refuse } from './rules-refused.js';
 import { adopting } from './rules-spare.js';
@@ -108,20 +108,11 @@ const getTargetInfo: Rule = (session, incoming) => {
 const makeInContext = inContext('every session', reserving('targets'));
 
 const makeTarget: Rule = (session, incoming) => {
-  const { client } = session;
-  const { virtual } = client;
+  const { virtual } = session.client;
   const params = objectParams(incoming);
   const { browserContextId = virtual.defaultContextId } = params;
-  const made = virtual.ownsContext(browserContextId) ? pageParams(virtual, params) : params;
-  if (made === params) makeInContext(session, incoming);
-  else {
-    const goOn = onResult<Protocol.Target.CreateTargetResponse>((result) => {
-      pageMade(virtual, params, result);
-      return result;
-    });
-    const rewrite = reserving('targets', goOn);
-    client.forwardChanged(session, incoming, { ...made, browserContextId }, { rewrite });
-  }
+  if (hasMore(virtual) && virtual.ownsContext(browserContextId)) makePage(session, incoming.scan.id, params);
+  else makeInContext(session, incoming);
 };
 
 /** The Target domain: at the root and in sessions of targets alike, since any of them reaches every target. */

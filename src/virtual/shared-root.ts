@@ -63,7 +63,12 @@ export class SharedRoot implements EventSink {
   }
 
   isFree(virtual: VirtualBrowser): boolean {
-    return !this.#claims.has(virtual) && !(this.#dresses && virtual.looks);
+    return !this.isClaimed(virtual) && !(this.#dresses && virtual.looks?.dresses);
+  }
+
+  /** Whether a client of it attaches by this root. */
+  isClaimed(virtual: VirtualBrowser): boolean {
+    return this.#claims.has(virtual);
   }
 
   claim(virtual: VirtualBrowser, session: ClientSession): void {
@@ -154,7 +159,7 @@ export class SharedRoot implements EventSink {
       return;
     }
     const owner = this.#host.ownerOf(targetInfo);
-    if (this.#dresses && owner?.looks) {
+    if (this.#dresses && owner?.looks?.dresses) {
       owner.looks.dress(event, () => this.release(event.sessionId, event.waitingForDebugger));
       return;
     }

@@ -202,6 +202,7 @@ export class VirtualBrowser {
     const itsOwn = gate ? { ...options, egress: gate } : options;
     const virtual = new VirtualBrowser(host, itsOwn, taken.rootId, taken.contextId, ready.madeAt);
     virtual.#firstRoot = Promise.resolve(taken.firstRoot);
+    for (const [sessionId, targetId] of taken.warming) virtual.own.watch(sessionId, targetId);
     moveIn(virtual, ready, taken, options.initialPage);
     virtual.#limitLifetime();
     return virtual;

@@ -251,7 +251,7 @@ export class VirtualHost implements EventSink {
 
   /** How many sessions of a virtual browser auto-attach by such roots. */
   autoAttachCount(virtual: VirtualBrowser): number {
-    return this.roots.reduce((count, root) => count + (root.isFree(virtual) ? 0 : 1), 0);
+    return this.roots.reduce((count, root) => count + (root.isClaimed(virtual) ? 1 : 0), 0);
   }
 
   /** The session in which the first root for pages holds one that nobody may see yet. */
