@@ -35,7 +35,8 @@ let tmpDir: string;
 let noSandbox: boolean;
 
 beforeAll(async () => {
-  tmpDir = await mkdtemp(join(tmpdir(), 'cdpmux-test-'));
+  // short, as /tmp is: beneath a longer one Chrome's own temporary files lie beside the profile, and one that is killed may leave one
+  tmpDir = await mkdtemp(join(tmpdir(), 'c-'));
   noSandbox = await needsNoSandbox();
 });
 

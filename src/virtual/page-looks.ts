@@ -91,13 +91,6 @@ export class PageLooks implements EventSink {
     return /^(?:https?|view-source):/i.test(asChromeReads(url)) && URL.canParse(url) ? url : undefined;
   }
 
-  /** The blank page is none to go back to. */
-  #navigate(sessionId: string, url: string): void {
-    this.#upstream.call('Page.navigate', { url }, sessionId, (failed) => {
-      if (!failed) this.#upstream.call('Page.resetNavigationHistory', undefined, sessionId);
-    });
-  }
-
   /** The page of a tab that Chrome has just made: it tells of pages in their order, and of each before it answers. */
   get #newest(): string | undefined {
     return [...this.#blank.keys()].at(-1);
@@ -109,7 +102,7 @@ export class PageLooks implements EventSink {
     for (const [id, event] of this.#blank) {
       if (id !== targetId && this.#later > 0) continue;
       this.#blank.delete(id);
-      if (id === targetId) this.#navigate(event.sessionId, url);
+      if (id === targetId) this.#upstream.call('Page.navigate', { url }, event.sessionId);
       this.#letRun(event);
     }
   }
