@@ -224,7 +224,12 @@ export class ReadyContext implements Maker {
   /** The first `Runtime.enable` in a process is the dear one. In a session of its own: what it brings is for nobody. */
   async #warm({ targetId }: ReadyPage): Promise<void> {
     const attach = { targetId, flatten: true };
-    const { sessionId } = await this.#upstream.request('Target.attachToTarget', attach, this.#rootId);
+    // whoever has taken it may have closed this page, and is to have the spare one all the same
+    const attached = await this.#upstream
+      .request('Target.attachToTarget', attach, this.#rootId)
+      .catch(() => undefined);
+    if (!attached) return;
+    const { sessionId } = attached;
     // who has taken it meanwhile would have to watch over this
     if (this.#is('open')) {
       this.#warming.set(sessionId, targetId);
