@@ -20,6 +20,12 @@ export interface DirectChrome {
   close(): Promise<void>;
 }
 
+/** How it is started. */
+export interface DirectOptions {
+  /** It has the about:blank page that a Chrome opens by itself. */
+  readonly startupPage?: boolean;
+}
+
 /** Where a Chrome with a debugging port listens; waits for the file that says so. */
 export function debuggingUrl(profile: string): Promise<string> {
   return until('a debugging port', 20_000, async () => {
@@ -29,10 +35,10 @@ export function debuggingUrl(profile: string): Promise<string> {
   });
 }
 
-/** Starts one; `startupPage` leaves it the about:blank page that a Chrome opens by itself. */
+/** Starts one. */
 export async function startDirect(
   executable: ChromeExecutable,
-  { startupPage = false }: { startupPage?: boolean } = {},
+  { startupPage = false }: DirectOptions = {},
 ): Promise<DirectChrome> {
   const profile = await createProfile(tmpdir());
   const scratch = join(profile.path, 'tmp');

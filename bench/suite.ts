@@ -1,7 +1,7 @@
 import type { ChromeExecutable } from '../src/chrome/executable-types.js';
 import { startCdpmux, type RunningCdpmux } from './cdpmux.js';
 import type { Closers } from './closers.js';
-import { startDirect, type DirectChrome } from './direct-chrome.js';
+import { startDirect, type DirectChrome, type DirectOptions } from './direct-chrome.js';
 import type { Figure } from './figures.js';
 
 /** A flag of the command line: with text as its default it takes a value, with false it is a switch. */
@@ -70,9 +70,9 @@ export class SuiteRun {
     return this.#flags[flag] === true;
   }
 
-  /** Starts a Chrome with nothing in front of it; closed when the suite is over. */
-  async direct(): Promise<DirectChrome> {
-    const direct = await startDirect(this.executable);
+  /** Starts a Chrome with nothing in front of it, with the page that it opens by itself or without; closed when the suite is over. */
+  async direct(options: DirectOptions = {}): Promise<DirectChrome> {
+    const direct = await startDirect(this.executable, options);
     return { ...direct, close: this.closers.add(() => direct.close()) };
   }
 

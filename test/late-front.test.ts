@@ -25,16 +25,18 @@ beforeEach(() =>
 const visibility = (client: CdpClient, page: Page): Promise<unknown> =>
   evaluate(client, page, 'document.visibilityState');
 
-/** The page that a browser starts with, which says by itself when it is hidden. */
+/** The page that a browser starts with, watched. */
 async function firstPage(client: CdpClient): Promise<Page> {
   const { targetInfos } = await client.send<{ targetInfos: { targetId: string; type: string }[] }>(
     'Target.getTargets',
   );
-  const { targetId } = targetInfos.find(({ type }) => type === 'page')!;
-  const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', {
-    targetId,
-    flatten: true,
-  });
+  return watch(client, targetInfos.find(({ type }) => type === 'page')!.targetId);
+}
+
+/** Has a page say by itself when it is hidden. */
+async function watch(client: CdpClient, targetId: string): Promise<Page> {
+  const attach = { targetId, flatten: true };
+  const { sessionId } = await client.send<{ sessionId: string }>('Target.attachToTarget', attach);
   const page = { targetId, sessionId };
   await client.send('Runtime.enable', {}, sessionId);
   await client.send('Runtime.addBinding', { name: 'told' }, sessionId);
@@ -48,6 +50,11 @@ async function givenPages(): Promise<number> {
   const line = body.split('\n').find((one) => one.startsWith('cdpmux_stock_pages_total '));
   return Number(line?.split(' ').at(-1));
 }
+
+const isGone =
+  ({ targetId }: { targetId: string }) =>
+  ({ method, params }: Message): boolean =>
+    method === 'Target.targetDestroyed' && params?.['targetId'] === targetId;
 
 const isTold = ({ method, params }: Message): boolean =>
   method === 'Runtime.bindingCalled' && params?.['payload'] === 'hidden';
@@ -112,6 +119,39 @@ describe('a page that was kept ready and is given as a new one', () => {
     await firstPage(client);
     await client.send('Target.createTarget', { url: 'about:blank' });
     await client.waitFor(isTold, 'the first page to be told that it is hidden');
+    await client.close();
+  });
+
+  it('does not come where it is closed before anybody looked, and the page before it stays in front', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const first = await firstPage(client);
+    await client.send('Target.setDiscoverTargets', { discover: true });
+    const given = await givenPages();
+    const page = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
+    expect(await givenPages()).toBe(given + 1);
+    await client.send('Target.closeTarget', page);
+    await client.waitFor(isGone(page), 'the page to be gone');
+    expect(await visibility(client, first)).toBe('visible');
+    expect(client.events.some(isTold)).toBe(false);
+    await client.close();
+  });
+
+  it('comes to the front before it is closed where Chrome chooses which of others is there next', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const first = await firstPage(client);
+    await client.send('Target.setDiscoverTargets', { discover: true });
+    await evaluate(client, first, `void window.open('about:blank')`);
+    const isPopup = ({ method, params }: Message): boolean =>
+      method === 'Target.targetCreated' &&
+      (params?.['targetInfo'] as { openerId?: string }).openerId === first.targetId;
+    const created = await client.waitFor(isPopup, 'the popup');
+    await watch(client, (created.params?.['targetInfo'] as Page).targetId);
+    const given = await givenPages();
+    const page = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
+    expect(await givenPages()).toBe(given + 1);
+    await client.send('Target.closeTarget', page);
+    await client.waitFor(isGone(page), 'the page to be gone');
+    await client.waitFor(isTold, 'the popup to be told that it is hidden');
     await client.close();
   });
 

@@ -11,6 +11,10 @@ export const sessionSuite: Suite = {
     'clients that come, get a page, work with it and go; alone and beside others, with and without what is kept ready',
   flags: {
     'stock-only': { help: 'session: only what is kept ready', default: false },
+    'bare-direct': {
+      help: 'session: what is kept ready, compared with a Chrome that has no page when a client comes',
+      default: false,
+    },
     'visit-only': { help: 'session: only the work of one client, step by step', default: false },
   },
   async run(run) {

@@ -49,6 +49,7 @@ export class LateFront {
 
   /** A client sends this command next. */
   before({ frame, scan }: Incoming): void {
+    if (scan.method === 'Target.closeTarget' && this.#goesUnseen(frame)) return;
     const runsNow = scan.method === EARLY_SCRIPT && frame.includes('runImmediately');
     if (runsNow || !blind.has(scan.method)) this.settle();
   }
@@ -56,6 +57,11 @@ export class LateFront {
   /** A page has come by itself, as those do that pages open: it is the newest, and in front. */
   opened({ type, targetId }: Protocol.Target.TargetInfo): void {
     if (this.#late && type === 'page' && targetId !== this.#late.targetId) this.clear();
+  }
+
+  /** It need not come any more where it is the one that has gone. */
+  gone(targetId: string): void {
+    if (targetId === this.#late?.targetId) this.clear();
   }
 
   /** Brings it there now: before anything that depends on which page is in front. */
@@ -70,5 +76,10 @@ export class LateFront {
   clear(): void {
     clearTimeout(this.#late?.timer);
     this.#late = undefined;
+  }
+
+  /** It is closed before it has come, and the one page that stays is in front then either way; among more, Chrome would choose. */
+  #goesUnseen(frame: Incoming['frame']): boolean {
+    return this.#virtual.quota.count('targets') <= 2 && frame.includes(this.#late?.targetId ?? '');
   }
 }

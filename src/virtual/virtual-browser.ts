@@ -358,6 +358,7 @@ export class VirtualBrowser {
   }
 
   targetDestroyed(targetId: string): void {
+    this.front.gone(targetId);
     this.#tell((discovery) => discovery.destroyed(targetId));
   }
 
