@@ -15,6 +15,9 @@ const lasting = [
 /** `npm run attack` looks after each command; here it is enough to know the few it was among. */
 const LOOK_AFTER = 16;
 
+/** `npm run attack` sends each command with each id from each session; here one of so many of these, others for each command. */
+const ONE_OF = 7;
+
 describe('an attacker in one Chrome with a victim that has one of everything', () => {
   let ring: Ring;
   beforeAll(async () => void (ring = await openRing(1)), 60_000);
@@ -31,11 +34,11 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
   );
 
   it('learns nothing and changes nothing with any command of the protocol and the victim’s ids, from any session', async () => {
-    const outcomes = await everyCommand(ring.arena, { lookAfter: LOOK_AFTER });
+    const outcomes = await everyCommand(ring.arena, { lookAfter: LOOK_AFTER, oneOf: ONE_OF });
     expect(outcomes.flatMap(({ leaks }) => leaks)).toEqual([]);
     expect(outcomes).toHaveLength(new Set(commands.map(({ domain }) => domain)).size);
     // with 56 ids and 9 kinds of session; fewer mean that the protocol's parameters are not recognised any more
-    expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(15_000);
+    expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(15_000 / ONE_OF);
   }, 240_000);
 
   it('changes nothing by leaving in the middle of a command', async () => {

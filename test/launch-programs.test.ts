@@ -32,6 +32,9 @@ async function start({ args, env }: LaunchProgram, mark: string): Promise<string
       ...env,
     },
     timeout: 600_000,
+  }).catch((error: Error & { stdout: string; stderr: string }) => {
+    // of what it ran, jest shows the message only
+    throw new Error([error.message, error.stdout, error.stderr].join('\n'));
   });
   return stdout;
 }

@@ -13,6 +13,8 @@ export interface Options {
   readonly only?: readonly string[];
   /** After so many commands the victim is looked at: 1 tells exactly which one it was. */
   readonly lookAfter?: number;
+  /** Of each command's ways, a session and an id each, only one of so many; from command to command the next ones. */
+  readonly oneOf?: number;
 }
 
 interface Tally {
@@ -22,10 +24,14 @@ interface Tally {
   unanswered: string[];
 }
 
-/** Sends every command of the protocol with the victim's ids from everywhere; one result for each domain. */
-export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Options = {}): Promise<Outcome[]> {
+/** Sends every command of the protocol with the victim's ids from everywhere, or in some of these ways; one result for each domain. */
+export async function everyCommand(
+  arena: Arena,
+  { only, lookAfter = 1, oneOf = 1 }: Options = {},
+): Promise<Outcome[]> {
   const domains = new Map<string, Tally>();
   const chosen = inOrder.filter(({ method }) => only === undefined || only.includes(method));
+  let sent = 0;
   for (const group of groupsOf(chosen, lookAfter)) {
     const tally = domains.get(group[0]!.domain) ?? { count: 0, tries: 0, leaks: [], unanswered: [] };
     domains.set(group[0]!.domain, tally);
@@ -34,7 +40,12 @@ export async function everyCommand(arena: Arena, { only, lookAfter = 1 }: Option
     const { tries, leaks } = await arena.run({
       name,
       attempt: ({ attacker, house }) =>
-        sendAll(group, (command) => attack(command, attacker, house.ids, ownOf(arena)), tally),
+        sendAll(
+          group,
+          (command) =>
+            attack(command, attacker, house.ids, ownOf(arena), { sample: { first: sent++, oneOf } }),
+          tally,
+        ),
     });
     tally.count += group.length;
     tally.tries += tries;
@@ -82,7 +93,7 @@ async function killers(arena: Arena, group: readonly Command[]): Promise<string[
   const found: string[] = [];
   for (const command of group) {
     const kinds = await arena.pinpoint(({ attacker, house }, spots) =>
-      attack(command, attacker, house.ids, ownOf(arena), spots),
+      attack(command, attacker, house.ids, ownOf(arena), { spots }),
     );
     if (kinds.length > 0) found.push(`${command.method} ends Chrome from: ${kinds.join(', ')}`);
   }

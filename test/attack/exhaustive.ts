@@ -38,13 +38,19 @@ export const inOrder: readonly Command[] = [
   ...commands.filter(isFatal),
 ];
 
-/** Sends one command with each of the victim's ids from every session, and judges what comes of it. */
+/** Of all ways to send a command, one of so many, beginning with this one. */
+export interface Sample {
+  readonly first: number;
+  readonly oneOf: number;
+}
+
+/** Sends one command with each of the victim's ids from every session, or in some of these ways, and judges what comes of it. */
 export async function attack(
   command: Command,
   attacker: Attacker,
   ids: readonly Id[],
   own: { readonly url: string; readonly directory: string },
-  spots: readonly Spot[] = attacker.spots,
+  { spots = attacker.spots, sample }: { readonly spots?: readonly Spot[]; readonly sample?: Sample } = {},
 ): Promise<Outcome> {
   const { method } = command;
   const variants = variantsOf(command, ids, own);
@@ -58,14 +64,13 @@ export async function attack(
     return reply;
   };
   const suspects: { spot: Spot; variant: Variant; never: object }[] = [];
-  const looks = spots.flatMap((spot) =>
-    variants.map(async (variant) => {
-      const { real, never } = variant;
-      if (never === undefined) return void (await send(spot, real, DEADLINE));
-      const asked = [never, real, never].map((params) => send(spot, params, DEADLINE));
-      if (toldApart(await Promise.all(asked), ids)) suspects.push({ spot, variant, never });
-    }),
-  );
+  const ways = spots.flatMap((spot) => variants.map((variant) => ({ spot, variant })));
+  const looks = sampled(ways, sample).map(async ({ spot, variant }) => {
+    const { real, never } = variant;
+    if (never === undefined) return void (await send(spot, real, DEADLINE));
+    const asked = [never, real, never].map((params) => send(spot, params, DEADLINE));
+    if (toldApart(await Promise.all(asked), ids)) suspects.push({ spot, variant, never });
+  });
   await Promise.all(looks);
   // Once may be chance, and commands sent at once may be what differs: of many `IndexedDB.deleteDatabase` at once in one
   // worker Chrome answers some, of those sent one after the other all. So each suspect again, one after the other.
@@ -76,6 +81,13 @@ export async function attack(
     if (told !== undefined) leaks.push(`in a ${spot.kind} session with ${variant.label}: ${told}`);
   }
   return { method, leaks: [...leaks, ...attacker.takeLeaks()], unanswered: [...unanswered], sent };
+}
+
+/** At least one, where there is one. */
+function sampled<T>(all: readonly T[], sample: Sample | undefined): readonly T[] {
+  if (!sample) return all;
+  const oneOf = Math.min(sample.oneOf, all.length);
+  return all.filter((_one, index) => index % oneOf === sample.first % oneOf);
 }
 
 /** How the middle one of three replies differs from both others, which name what never was; undefined where it does not. */

@@ -6,6 +6,8 @@ import type { Site } from '../support/site.js';
 import type { Wire } from './wire.js';
 
 const TAG = SECRET;
+/** So many scripts the victim's page has had before the one that is attacked. */
+const OWN_SCRIPTS = 5_000;
 
 /** One thing of the victim's that is looked at again and again. */
 interface Look {
@@ -174,7 +176,8 @@ export class House {
     );
     this.#add('backend node', 'home', described.node.backendNodeId);
     this.#looks.push({ what: 'node', method: 'DOM.getOuterHTML', params: { nodeId }, sessionId });
-    await Promise.all(Array.from({ length: 80 }, () => wire.evaluate(sessionId, '1')));
+    // scripts are numbered in each process: a number that the attacker has not come to by itself
+    await wire.evaluate(sessionId, `for(let n=0;n<${OWN_SCRIPTS};n++)new Function('return '+n)`);
     const script = await wire.send<{ scriptId: string }>(
       'Runtime.compileScript',
       { expression: `'${SECRET}'`, sourceURL: 'kept.js', persistScript: true },
