@@ -44,6 +44,25 @@ async function watch(client: CdpClient, targetId: string): Promise<Page> {
   return page;
 }
 
+/** Has a page open one a moment later, asks meanwhile for one, and waits until both are there. */
+async function givenWhile(
+  client: CdpClient,
+  opener: Page,
+  features = '',
+): Promise<{ given: Page; opened: Page }> {
+  await client.send('Target.setDiscoverTargets', { discover: true });
+  await evaluate(client, opener, `setTimeout(()=>window.open('about:blank','','${features}'),300);1`);
+  const before = await givenPages();
+  const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
+  expect(await givenPages()).toBe(before + 1);
+  const isOpened = ({ method, params }: Message): boolean =>
+    method === 'Target.targetCreated' &&
+    (params?.['targetInfo'] as { openerId?: string }).openerId === opener.targetId;
+  const created = await client.waitFor(isOpened, 'the page that another one opens');
+  const opened = await watch(client, (created.params?.['targetInfo'] as Page).targetId);
+  return { opened, given: await watch(client, targetId) };
+}
+
 /** Pages that were kept ready and are somebody's now. */
 async function givenPages(): Promise<number> {
   const { body } = await cdpmux.mux.metricsText();
@@ -92,25 +111,41 @@ describe('a page that was kept ready and is given as a new one', () => {
 
   it('stays behind a page that another page opens by itself', async () => {
     const client = await CdpClient.connect(cdpmux.wsUrl);
-    const first = await firstPage(client);
-    const later = `setTimeout(()=>window.open('about:blank'),300);1`;
-    await evaluate(client, first, later);
+    const { given, opened } = await givenWhile(client, await firstPage(client));
+    expect(await visibility(client, opened)).toBe('visible');
+    expect(await visibility(client, given)).toBe('hidden');
+    await client.close();
+  });
+
+  it('is in front of its window where another page opens one of its own', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const features = 'popup,width=300,height=300';
+    const { given, opened } = await givenWhile(client, await firstPage(client), features);
+    expect(await visibility(client, given)).toBe('visible');
+    expect(await visibility(client, opened)).toBe('visible');
+    await client.close();
+  });
+
+  it('is in front of its window where a page of another context opens one', async () => {
+    const client = await CdpClient.connect(cdpmux.wsUrl);
+    const context = await client.send('Target.createBrowserContext');
+    const params = { url: 'about:blank', ...context };
+    const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', params);
+    const { given, opened } = await givenWhile(client, await watch(client, targetId));
+    expect(await visibility(client, given)).toBe('visible');
+    expect(await visibility(client, opened)).toBe('visible');
+    await client.close();
+  });
+
+  it('is in the window of what its client opened before it', async () => {
+    const client = await CdpClient.connect(`${cdpmux.wsUrl}?initialPage=false`);
+    const windowOf = async (url: string): Promise<unknown> => {
+      const page = await client.send<{ targetId: string }>('Target.createTarget', { url });
+      return (await client.send<{ windowId: number }>('Browser.getWindowForTarget', page)).windowId;
+    };
     const given = await givenPages();
-    await client.send('Target.createTarget', { url: 'about:blank' });
+    expect(await windowOf('data:text/html,first')).toBe(await windowOf('about:blank'));
     expect(await givenPages()).toBe(given + 1);
-    let targetId = '';
-    await eventually(async () => {
-      const { targetInfos } = await client.send<{ targetInfos: { targetId: string; openerId?: string }[] }>(
-        'Target.getTargets',
-      );
-      targetId = targetInfos.find(({ openerId }) => openerId === first.targetId)?.targetId ?? '';
-      return targetId !== '';
-    });
-    const attached = await client.send<{ sessionId: string }>('Target.attachToTarget', {
-      targetId,
-      flatten: true,
-    });
-    expect(await visibility(client, { targetId, sessionId: attached.sessionId })).toBe('visible');
     await client.close();
   });
 

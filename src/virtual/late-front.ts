@@ -1,5 +1,6 @@
 import type { Protocol } from 'devtools-protocol';
 import type { Incoming } from './client-command.js';
+import { objectParams } from './rule.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 
 /** It is brought there after so long in any case, ms: the pages behind it must be told that they are hidden. */
@@ -48,15 +49,18 @@ export class LateFront {
   }
 
   /** A client sends this command next. */
-  before({ frame, scan }: Incoming): void {
-    if (scan.method === 'Target.closeTarget' && this.#goesUnseen(frame)) return;
+  before(incoming: Incoming): void {
+    const { frame, scan } = incoming;
+    if (scan.method === 'Target.closeTarget' && this.#goesUnseen(incoming)) return;
     const runsNow = scan.method === EARLY_SCRIPT && frame.includes('runImmediately');
     if (runsNow || !blind.has(scan.method)) this.settle();
   }
 
-  /** A page has come by itself, as those do that pages open: it is the newest, and in front. */
+  /** A page has come by itself, as those do that pages open: it is in front, of the late one where both are in one window. */
   opened({ type, targetId }: Protocol.Target.TargetInfo): void {
-    if (this.#late && type === 'page' && targetId !== this.#late.targetId) this.clear();
+    if (!this.#late || type !== 'page' || targetId === this.#late.targetId) return;
+    this.settle();
+    this.#activate(targetId);
   }
 
   /** It need not come any more where it is the one that has gone. */
@@ -68,8 +72,7 @@ export class LateFront {
   settle(): void {
     const targetId = this.#late?.targetId;
     this.clear();
-    const { host, rootId } = this.#virtual;
-    if (targetId !== undefined) host.upstream.call('Target.activateTarget', { targetId }, rootId);
+    if (targetId !== undefined) this.#activate(targetId);
   }
 
   /** The virtual browser has ended: nobody looks any more. */
@@ -78,8 +81,17 @@ export class LateFront {
     this.#late = undefined;
   }
 
-  /** It is closed before it has come, and the one page that stays is in front then either way; among more, Chrome would choose. */
-  #goesUnseen(frame: Incoming['frame']): boolean {
-    return this.#virtual.quota.count('targets') <= 2 && frame.includes(this.#late?.targetId ?? '');
+  #activate(targetId: string): void {
+    const { host, rootId } = this.#virtual;
+    host.upstream.call('Target.activateTarget', { targetId }, rootId);
+  }
+
+  /**
+   * It is closed before it has come, and the one page that stays is in front then either way; among more, Chrome would
+   * choose. The page that stays is not told that it was hidden in between.
+   */
+  #goesUnseen(incoming: Incoming): boolean {
+    const isLast = this.#virtual.quota.count('targets') <= 2;
+    return isLast && objectParams(incoming)['targetId'] === this.#late?.targetId;
   }
 }

@@ -51,6 +51,8 @@ export class Windows {
     this.#opening.set(virtual, opening);
     const isFirst =
       !opening.has(contextId) &&
+      // a spare page has a window already, into which Chrome puts the next one of its context
+      (contextId !== virtual.defaultContextId || virtual.spares.isEmpty) &&
       !virtual.targets().some(({ info }) => info.type === 'page' && info.browserContextId === contextId);
     if (isFirst) opening.add(contextId);
     return {
