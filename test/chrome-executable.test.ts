@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { needsNoSandbox } from '../src/chrome/container.js';
@@ -53,6 +54,18 @@ describe('findChrome', () => {
     // a name that says nothing is what `kind` says
     expect(await found(program, {}, 'shell')).toMatchObject({ source: 'option', kind: 'shell' });
     await expect(found(shell, {}, 'chrome')).rejects.toMatchObject({ code: 'NO_CHROME' });
+  });
+
+  it('refuses the executable that asks cdpmux for a Chrome, under whatever name', async () => {
+    const script = fileURLToPath(new URL('dist/proxy/chrome-launcher/cdpmux-chrome.sh', root));
+    const link = join(tmpDir, 'another-name');
+    await symlink(script, link);
+    for (const named of [script, link]) {
+      const finding = findChrome({ chrome: undefined, kind: 'auto', env: { CHROME_PATH: named }, tmpDir });
+      await expect(finding).rejects.toThrow(
+        `${named} (from CHROME_PATH) is no Chrome: it asks cdpmux for one`,
+      );
+    }
   });
 
   it('refuses a named one that cannot be run, and says what to do', async () => {

@@ -108,6 +108,19 @@ describe('the HTTP endpoints that Chrome has', () => {
     expect(expected).toHaveProperty('type');
   });
 
+  it('give who asks with parameters an address with them, and say which one is wrong', async () => {
+    const query = 'userAgent=Own%2F1%20%26%20more&label.job=7&unknown=1';
+    const { webSocketDebuggerUrl } = await json<Page>(`${cdpmux.url}/json/version/?${query}`);
+    expect(webSocketDebuggerUrl).toMatch(new RegExp(`/devtools/browser/[0-9a-f-]{36}\\?${query}$`));
+    const client = await CdpClient.connect(webSocketDebuggerUrl);
+    const { userAgent } = await client.send<{ userAgent: string }>('Browser.getVersion');
+    expect(userAgent).toBe('Own/1 & more');
+    await client.close();
+    const refused = await ask(`${cdpmux.url}/json/version?windowSize=large`);
+    expect(refused.status).toBe(400);
+    expect(messageOf(refused).message).toContain('windowSize');
+  });
+
   // the headless shell lists the pages beside their tabs
   it('list tabs when asked for them, as Chrome does', async () => {
     const tabs = async (base: string) => {

@@ -52,7 +52,7 @@ describe('the documents', () => {
 });
 
 describe('README', () => {
-  let cdpmux: ChildProcess;
+  let cdpmux: ChildProcess | undefined;
 
   beforeAll(async () => {
     await mkdir(snippetsDir, { recursive: true });
@@ -60,9 +60,12 @@ describe('README', () => {
   }, 60_000);
 
   afterAll(async () => {
-    const gone = once(cdpmux, 'exit');
-    cdpmux.kill('SIGTERM');
-    await gone;
+    // it may not have come to that, where something else listens on its port
+    if (cdpmux) {
+      const gone = once(cdpmux, 'exit');
+      cdpmux.kill('SIGTERM');
+      await gone;
+    }
     await rm(snippetsDir, { recursive: true });
   }, 30_000);
 

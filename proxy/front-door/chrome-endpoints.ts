@@ -7,6 +7,7 @@ import { turnAway, type Access, type Guest } from '../auth/access.js';
 import { publicAddress, type PublicAddress } from './public-address.js';
 import { decode, type RequestPath } from './request-path.js';
 import { send } from './send.js';
+import { readParameters, type LongestTimes } from './upgrade-parameters.js';
 
 const json = 'application/json; charset=UTF-8';
 
@@ -19,17 +20,28 @@ interface Call {
   readonly address: PublicAddress;
 }
 
+/** What they are made with. */
+export interface EndpointOptions {
+  readonly mux: Mux;
+  readonly access: Access;
+  readonly trustForwarded: boolean;
+  /** As they are now. */
+  readonly limits: () => LongestTimes;
+}
+
 /** Chrome's own HTTP endpoints (`/json/…`), answered as Chrome answers them, from a virtual browser. */
 export class ChromeEndpoints {
   readonly #mux: Mux;
   readonly #access: Access;
   readonly #trustForwarded: boolean;
+  readonly #limits: () => LongestTimes;
   #protocol: Promise<Buffer> | undefined;
 
-  constructor(mux: Mux, access: Access, trustForwarded: boolean) {
+  constructor({ mux, access, trustForwarded, limits }: EndpointOptions) {
     this.#mux = mux;
     this.#access = access;
     this.#trustForwarded = trustForwarded;
+    this.#limits = limits;
   }
 
   /** Answers a request for `/json…`. */
@@ -61,7 +73,9 @@ export class ChromeEndpoints {
     }
   }
 
-  async #version({ guest, name, address: { scheme, host } }: Call): Promise<object> {
+  /** Whoever asks with an upgrade's parameters connects with them, or learns here what is wrong with them. */
+  async #version({ guest, name, query, address: { scheme, host } }: Call): Promise<object> {
+    if (query !== '') readParameters(query, {}, guest, this.#limits());
     const { product, protocolVersion, userAgent, jsVersion, revision } = await this.#mux.version(
       guest.tenant,
       name,
@@ -74,7 +88,7 @@ export class ChromeEndpoints {
       'User-Agent': userAgent,
       'V8-Version': jsVersion,
       'WebKit-Version': `${webKit} (${revision})`,
-      webSocketDebuggerUrl: `${scheme}://${host}/devtools/browser/${this.#mux.mintId(guest.tenant, name)}${tokenOf(guest)}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/browser/${this.#mux.mintId(guest.tenant, name)}${queryOf([query, tokenOf(guest)])}`,
     };
   }
 
@@ -129,14 +143,20 @@ export class ChromeEndpoints {
       title,
       type,
       url,
-      webSocketDebuggerUrl: `${scheme}://${host}/devtools/page/${id}${tokenOf(guest)}`,
+      webSocketDebuggerUrl: `${scheme}://${host}/devtools/page/${id}${queryOf([tokenOf(guest)])}`,
     }));
   }
 }
 
 /** Who gave its token in the query takes URLs as they are, Playwright for one. Chrome's frontend is never given it. */
 function tokenOf({ queryToken }: Guest): string {
-  return queryToken === undefined ? '' : `?token=${encodeURIComponent(queryToken)}`;
+  return queryToken === undefined ? '' : `token=${encodeURIComponent(queryToken)}`;
+}
+
+/** A query of these parts, without those that say nothing. */
+function queryOf(parts: readonly string[]): string {
+  const said = parts.filter((part) => part !== '');
+  return said.length === 0 ? '' : `?${said.join('&')}`;
 }
 
 /** Chrome gives every answer, errors in plain text too, this type and this policy. */

@@ -74,7 +74,7 @@ export class FrontDoor {
   private constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#upgrades = new UpgradeHandler(options);
-    this.#chrome = new ChromeEndpoints(options.mux, options.access, options.trustForwarded);
+    this.#chrome = new ChromeEndpoints({ ...options, limits: () => this.#options.limits });
     this.#operator = new OperatorApi(options);
     this.#launches = new LaunchDesk({
       ...options,

@@ -40,6 +40,9 @@ export interface FindOptions {
   readonly tmpDir: string;
 }
 
+/** The executable that pretends to be Chrome, which programs are given in the same variables. */
+const STAND_IN = /^cdpmux-chrome(\.sh)?$/;
+
 /**
  * Finds the Chrome to start: `chrome`, else CHROME_PATH, else an installed one (the headless shell before full Chrome
  * unless `kind` says otherwise), else the embedded one. One that was named but can't be run is an error, not passed over.
@@ -80,6 +83,11 @@ async function named(
   const paths = value.includes('/') || isAbsolute(value) ? [resolve(value)] : onPath(value, env);
   for (const path of paths) {
     if (!(await isExecutable(path))) continue;
+    if (STAND_IN.test(basename(await realpath(path)))) {
+      throw noChrome(
+        `${path} (from ${where}) is no Chrome: it asks cdpmux for one, which would go on for ever. Name a real Chrome, or leave it out to use an installed one or the embedded one.`,
+      );
+    }
     const program = (await unwrap(path)) ?? path;
     const shell = isShellName(path) || isShellName(program);
     if (shell && kind === 'chrome') {
