@@ -17,6 +17,8 @@ import { ownVersion } from './version.js';
 const STOP_DEADLINE = 3_000;
 /** For what can't be closed properly any more, ms. */
 const CRASH_DEADLINE = 1_000;
+/** A second SIGTERM within so many ms is the first one: a supervisor sends it to all processes, and npm passes on what it gets. */
+const ECHO = 1_000;
 
 async function main(): Promise<void> {
   const invocation = await readCommandLine(process.argv.slice(2), {
@@ -103,9 +105,11 @@ class Stopper {
   readonly #log: Logger;
   readonly #terminal = new ControllingTerminal();
   #running: { service: Service; telemetry: Telemetry; file: AddressFile | undefined } | undefined;
-  #state: { kind: 'running' } | { kind: 'draining'; hurry: AbortController } | { kind: 'stopping' } = {
-    kind: 'running',
-  };
+  #state:
+    { kind: 'running' } | { kind: 'draining'; hurry: AbortController; since: number } | { kind: 'stopping' } =
+    {
+      kind: 'running',
+    };
 
   constructor(log: Logger) {
     this.#log = log;
@@ -154,8 +158,9 @@ class Stopper {
       void this.#drain(this.#running.service);
       return;
     }
-    this.#log.info({ signal }, 'stopping');
     const before = this.#state;
+    if (signal === 'SIGTERM' && before.kind === 'draining' && performance.now() - before.since < ECHO) return;
+    this.#log.info({ signal }, 'stopping');
     this.#state = { kind: 'stopping' };
     // what drains stops by itself when it is told to hurry
     if (before.kind === 'draining') before.hurry.abort();
@@ -166,7 +171,7 @@ class Stopper {
 
   async #drain(service: Service): Promise<void> {
     const hurry = new AbortController();
-    this.#state = { kind: 'draining', hurry };
+    this.#state = { kind: 'draining', hurry, since: performance.now() };
     this.#running?.file?.remove();
     await service.drain(hurry.signal);
     // a fault has ended it meanwhile

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ask, errorOf, refusedUpgrade } from './support/ask.js';
 import { CdpClient } from './support/cdp-client.js';
@@ -8,6 +9,9 @@ import { processesNaming } from './support/processes.js';
 
 /** Five times what stopping may take, ms. */
 const SOON = 15_000;
+
+/** Two SIGTERMs within this time are one, ms; a little longer than it is. */
+const ONE_SIGNAL = 1_100;
 
 const running: CdpmuxProcess[] = [];
 afterEach(async () => {
@@ -97,7 +101,10 @@ describe('SIGTERM', () => {
   it('still lets clients in during shutdown.grace, though it is not ready; a second one ends it now', async () => {
     const cdpmux = await start('shutdown.grace=1h', 'shutdown.timeout=1h');
     cdpmux.kill('SIGTERM');
+    // as npm does, which passes on what a supervisor sends to all processes of a service
+    cdpmux.kill('SIGTERM');
     await untilDraining(cdpmux);
+    await pause(ONE_SIGNAL);
     expect(await readiness(cdpmux)).toMatch(/^503 .*draining/);
     const client = await CdpClient.connect(cdpmux.wsUrl);
     expect(await client.send('Browser.getVersion')).toHaveProperty('product');
