@@ -20,7 +20,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cdpmux.close(), 60_000);
 
+let started = 0;
+
 async function start({ args, env }: LaunchProgram, mark: string): Promise<string> {
+  // Playwright's test runner empties it when it starts, whoever else writes there
+  const results = join(cdpmux.tmp, `results-${started++}`);
   const { stdout } = await run(process.execPath, [...args], {
     cwd: join(cdpmux.tmp, 'programs'),
     env: {
@@ -29,6 +33,7 @@ async function start({ args, env }: LaunchProgram, mark: string): Promise<string
       CDPMUX_URL: cdpmux.wsUrl,
       HOME: cdpmux.tmp,
       MARK: mark,
+      RESULTS: results,
       ...env,
     },
     timeout: 600_000,

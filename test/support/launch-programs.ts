@@ -83,7 +83,7 @@ const chromedriver = `import { spawn } from 'node:child_process';
   await ask('DELETE', '/session/' + sessionId);
   process.exit();`;
 
-const runnerConfig = `export default { workers: 3, fullyParallel: true, reporter: 'line', retries: 0,
+const runnerConfig = `export default { workers: 3, fullyParallel: true, reporter: 'line', retries: 0, outputDir: process.env.RESULTS,
   use: { launchOptions: { executablePath: ${JSON.stringify(LAUNCHER)} } } };`;
 const runnerSpec = `import { test, expect } from '@playwright/test';
   for (let index = 0; index < 6; index++) test('page ' + index, async ({ page }) => {
