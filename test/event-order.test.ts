@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CdpClient, type Message } from './support/cdp-client.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { startChrome } from './support/chrome.js';
+import { eventually } from './support/eventually.js';
 
-let cdpmux: TestCdpmux;
+let cold: TestCdpmux;
+let warm: TestCdpmux;
 beforeAll(async () => {
-  cdpmux = await startCdpmux();
+  [cold, warm] = await Promise.all([startCdpmux(), startCdpmux({ 'stock.enabled': 'true', 'stock.max': 1 })]);
 });
-afterAll(() => cdpmux.close());
+afterAll(() => Promise.all([cold.close(), warm.close()]));
 
 /** How the two libraries set up their connection. */
 const libraries = {
@@ -16,17 +18,27 @@ const libraries = {
 } as const;
 
 describe.each(Object.keys(libraries) as (keyof typeof libraries)[])('set up as %s does', (library) => {
-  it('tells of a page that is made, used and closed in the order that Chrome does', async () => {
+  it('tells of a page that is made or was kept ready, used and closed in the order that Chrome does', async () => {
     const fresh = await startChrome();
     try {
       const expected = await lifeOfAPage(fresh.wsUrl, library);
-      expect(await lifeOfAPage(cdpmux.wsUrl, library)).toEqual(expected);
+      expect(await lifeOfAPage(cold.wsUrl, library)).toEqual(expected);
+      await eventually(() => warm.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'the stock' });
+      const before = await pagesGiven();
+      expect(await lifeOfAPage(warm.wsUrl, library)).toEqual(expected);
+      expect(await pagesGiven()).toBe(before + 1);
       expect(expected.length).toBeGreaterThan(8);
     } finally {
       await fresh.close();
     }
   });
 });
+
+/** Pages that were kept ready and are somebody's now. */
+async function pagesGiven(): Promise<number> {
+  const { body } = await warm.mux.metricsText();
+  return Number(/^cdpmux_stock_pages_total (\d+)/m.exec(body)?.[1]);
+}
 
 /** What is heard from a browser, with names for ids, while a client opens a page, works in it and closes it. */
 async function lifeOfAPage(url: string, library: keyof typeof libraries): Promise<unknown[]> {
