@@ -11,8 +11,6 @@ import type { SuiteRun } from './suite.js';
 /** One cdpmux of the comparison, or the Chrome without one. */
 interface Side {
   readonly wsUrl: string;
-  /** Where its API is; undefined for the Chrome. */
-  readonly url?: string;
 }
 
 /** How long it took until there was a new page, and until all was closed again, ms. */
@@ -33,17 +31,13 @@ const WARM_UP = 10;
 const FILLING = 4;
 
 const libraries: Record<string, Come> = {
-  Puppeteer: async ({ wsUrl, url }) => {
+  Puppeteer: async ({ wsUrl }) => {
     const start = performance.now();
     const browser = await puppeteer.connect({ browserWSEndpoint: wsUrl });
     const page = await browser.newPage();
     const open = performance.now() - start;
-    // ends the virtual browser with all that is in it; the Chrome that is not cdpmux's must go on
-    if (url !== undefined) await browser.close();
-    else {
-      await page.close();
-      await browser.disconnect();
-    }
+    await page.close();
+    await browser.disconnect();
     return { open, closed: performance.now() - start };
   },
   Playwright: async ({ wsUrl }) => {
