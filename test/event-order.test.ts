@@ -3,6 +3,7 @@ import { CdpClient, type Message } from './support/cdp-client.js';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { startChrome } from './support/chrome.js';
 import { eventually } from './support/eventually.js';
+import { pagesGiven } from './support/stock.js';
 
 let cold: TestCdpmux;
 let warm: TestCdpmux;
@@ -24,21 +25,15 @@ describe.each(Object.keys(libraries) as (keyof typeof libraries)[])('set up as %
       const expected = await lifeOfAPage(fresh.wsUrl, library);
       expect(await lifeOfAPage(cold.wsUrl, library)).toEqual(expected);
       await eventually(() => warm.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'the stock' });
-      const before = await pagesGiven();
+      const before = await pagesGiven(warm);
       expect(await lifeOfAPage(warm.wsUrl, library)).toEqual(expected);
-      expect(await pagesGiven()).toBe(before + 1);
+      expect(await pagesGiven(warm)).toBe(before + 1);
       expect(expected.length).toBeGreaterThan(8);
     } finally {
       await fresh.close();
     }
   });
 });
-
-/** Pages that were kept ready and are somebody's now. */
-async function pagesGiven(): Promise<number> {
-  const { body } = await warm.mux.metricsText();
-  return Number(/^cdpmux_stock_pages_total (\d+)/m.exec(body)?.[1]);
-}
 
 /** What is heard from a browser, with names for ids, while a client opens a page, works in it and closes it. */
 async function lifeOfAPage(url: string, library: keyof typeof libraries): Promise<unknown[]> {

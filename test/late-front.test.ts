@@ -4,6 +4,7 @@ import { chromeExecutable, startChrome, type DirectChrome } from './support/chro
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
 import { evaluate, type Page } from './support/page.js';
+import { pagesGiven } from './support/stock.js';
 
 /** Only there one page of a window hides the others. */
 const kind = 'chrome';
@@ -52,22 +53,15 @@ async function givenWhile(
 ): Promise<{ given: Page; opened: Page }> {
   await client.send('Target.setDiscoverTargets', { discover: true });
   await evaluate(client, opener, `setTimeout(()=>window.open('about:blank','','${features}'),300);1`);
-  const before = await givenPages();
+  const before = await pagesGiven(cdpmux);
   const { targetId } = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
-  expect(await givenPages()).toBe(before + 1);
+  expect(await pagesGiven(cdpmux)).toBe(before + 1);
   const isOpened = ({ method, params }: Message): boolean =>
     method === 'Target.targetCreated' &&
     (params?.['targetInfo'] as { openerId?: string }).openerId === opener.targetId;
   const created = await client.waitFor(isOpened, 'the page that another one opens');
   const opened = await watch(client, (created.params?.['targetInfo'] as Page).targetId);
   return { opened, given: await watch(client, targetId) };
-}
-
-/** Pages that were kept ready and are somebody's now. */
-async function givenPages(): Promise<number> {
-  const { body } = await cdpmux.mux.metricsText();
-  const line = body.split('\n').find((one) => one.startsWith('cdpmux_stock_pages_total '));
-  return Number(line?.split(' ').at(-1));
 }
 
 const isGone =
@@ -84,10 +78,10 @@ describe('a page that was kept ready and is given as a new one', () => {
       const client = await CdpClient.connect(wsUrl);
       const first = await firstPage(client);
       expect(await visibility(client, first)).toBe('visible');
-      const given = await givenPages();
+      const given = await pagesGiven(cdpmux);
       const page = await client.newPage();
       await client.send('Page.enable', {}, page.sessionId);
-      if (wsUrl === cdpmux.wsUrl) expect(await givenPages()).toBe(given + 1);
+      if (wsUrl === cdpmux.wsUrl) expect(await pagesGiven(cdpmux)).toBe(given + 1);
       expect(await visibility(client, page)).toBe('visible');
       expect(await visibility(client, first)).toBe('hidden');
       await client.close();
@@ -97,13 +91,13 @@ describe('a page that was kept ready and is given as a new one', () => {
   it('is in front of what its client asks for before it is there, and behind what it asks for after', async () => {
     const client = await CdpClient.connect(cdpmux.wsUrl);
     const first = await firstPage(client);
-    const given = await givenPages();
+    const given = await pagesGiven(cdpmux);
     // in one write, so that nothing of it is answered before the last is sent
     const info = client.ask('Target.getTargetInfo', { targetId: first.targetId });
     const spare = client.ask('Target.createTarget', { url: 'about:blank' });
     const front = client.ask('Target.activateTarget', { targetId: first.targetId });
     await Promise.all([info, spare, front]);
-    expect(await givenPages()).toBe(given + 1);
+    expect(await pagesGiven(cdpmux)).toBe(given + 1);
     // were it late still, this very look would bring the other one to the front
     expect(await visibility(client, first)).toBe('visible');
     await client.close();
@@ -143,9 +137,9 @@ describe('a page that was kept ready and is given as a new one', () => {
       const page = await client.send<{ targetId: string }>('Target.createTarget', { url });
       return (await client.send<{ windowId: number }>('Browser.getWindowForTarget', page)).windowId;
     };
-    const given = await givenPages();
+    const given = await pagesGiven(cdpmux);
     expect(await windowOf('data:text/html,first')).toBe(await windowOf('about:blank'));
-    expect(await givenPages()).toBe(given + 1);
+    expect(await pagesGiven(cdpmux)).toBe(given + 1);
     await client.close();
   });
 
@@ -161,9 +155,9 @@ describe('a page that was kept ready and is given as a new one', () => {
     const client = await CdpClient.connect(cdpmux.wsUrl);
     const first = await firstPage(client);
     await client.send('Target.setDiscoverTargets', { discover: true });
-    const given = await givenPages();
+    const given = await pagesGiven(cdpmux);
     const page = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
-    expect(await givenPages()).toBe(given + 1);
+    expect(await pagesGiven(cdpmux)).toBe(given + 1);
     await client.send('Target.closeTarget', page);
     await client.waitFor(isGone(page), 'the page to be gone');
     expect(await visibility(client, first)).toBe('visible');
@@ -181,9 +175,9 @@ describe('a page that was kept ready and is given as a new one', () => {
       (params?.['targetInfo'] as { openerId?: string }).openerId === first.targetId;
     const created = await client.waitFor(isPopup, 'the popup');
     await watch(client, (created.params?.['targetInfo'] as Page).targetId);
-    const given = await givenPages();
+    const given = await pagesGiven(cdpmux);
     const page = await client.send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });
-    expect(await givenPages()).toBe(given + 1);
+    expect(await pagesGiven(cdpmux)).toBe(given + 1);
     await client.send('Target.closeTarget', page);
     await client.waitFor(isGone(page), 'the page to be gone');
     await client.waitFor(isTold, 'the popup to be told that it is hidden');

@@ -9,6 +9,7 @@ import { eventually } from './support/eventually.js';
 import { recorded } from './support/recorded.js';
 import { openSite, type Site } from './support/site.js';
 import { told } from './support/told.js';
+import { pagesGiven } from './support/stock.js';
 
 let site: Site;
 let cold: TestCdpmux;
@@ -87,9 +88,9 @@ describe.each(Object.keys(libraries))('%s', (library) => {
     const fresh = await startChrome();
     try {
       await eventually(() => warm.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'the stock' });
-      const before = await pagesGiven();
+      const before = await pagesGiven(warm);
       const fromStock = await visit(warm.wsUrl, library);
-      expect(await pagesGiven()).toBe(before + 1);
+      expect(await pagesGiven(warm)).toBe(before + 1);
       const expected = await visit(fresh.wsUrl, library);
       expect(fromStock).toEqual(expected);
       expect(await visit(cold.wsUrl, library)).toEqual(expected);
@@ -105,10 +106,10 @@ describe("the end of a blank page's loading", () => {
     const fresh = await startChrome();
     try {
       await eventually(() => warm.mux.browsers()[0]?.stock === 1, { within: 20_000, what: 'the stock' });
-      const before = await pagesGiven();
+      const before = await pagesGiven(warm);
       const heard: Record<string, string[]> = {};
       for (const [name, { wsUrl }] of Object.entries({ fresh, cold, warm })) heard[name] = await late(wsUrl);
-      expect(await pagesGiven()).toBe(before + 1);
+      expect(await pagesGiven(warm)).toBe(before + 1);
       expect(heard).toEqual({ fresh: [], cold: [], warm: [] });
     } finally {
       await fresh.close();
@@ -149,9 +150,4 @@ async function hasLoaded(client: CdpClient, sessionId: string): Promise<boolean>
     sessionId,
   );
   return result.value;
-}
-
-async function pagesGiven(): Promise<number> {
-  const { body } = await warm.mux.metricsText();
-  return Number(/^cdpmux_stock_pages_total (\d+)/m.exec(body)?.[1]);
 }
