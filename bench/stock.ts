@@ -81,7 +81,7 @@ export async function stock(run: SuiteRun): Promise<Figure[]> {
   for (const [library, come] of Object.entries(libraries)) {
     for (const clients of [1, CROWD]) {
       const sides = { direct: { wsUrl: direct.wsUrl }, warm, cold };
-      figures.push(...(await compare(library, come, sides, clients, clients === 1 ? rounds : rounds / 5)));
+      figures.push(...(await compare(library, come, sides, clients, clients === 1 ? rounds : rounds / 2)));
     }
   }
   await Promise.all([direct.close(), warm.close(), cold.close()]);
