@@ -27,7 +27,7 @@ const CROWD = 20;
 const rest = (clients: number): number => 250 + 100 * (clients - 1);
 /** Rounds before those that count: a pool runs for weeks, and V8 has not optimised what three programs do that have just been started. */
 const WARM_UP = 50;
-/** The first so many of them make a figure of their own. */
+/** The first so many of what has just been started make a figure of their own. */
 const FIRST = 10;
 /** Clients who come while one is made, for each round: a p99 needs many. */
 const FILLING = 4;
@@ -81,7 +81,9 @@ export async function stock(run: SuiteRun): Promise<Figure[]> {
   for (const [library, come] of Object.entries(libraries)) {
     for (const clients of [1, CROWD]) {
       const sides = { direct: { wsUrl: direct.wsUrl }, warm, cold };
-      figures.push(...(await compare(library, come, sides, clients, clients === 1 ? rounds : rounds / 2)));
+      const areNew = figures.length === 0;
+      const coming = { library, come, clients, rounds: clients === 1 ? rounds : rounds / 2, areNew };
+      figures.push(...(await compare(sides, coming)));
     }
   }
   await Promise.all([direct.close(), warm.close(), cold.close()]);
@@ -90,13 +92,21 @@ export async function stock(run: SuiteRun): Promise<Figure[]> {
   return figures;
 }
 
+/** Who comes, and how often. */
+interface Coming {
+  readonly library: string;
+  readonly come: Come;
+  /** At once. */
+  readonly clients: number;
+  readonly rounds: number;
+  /** Whether nobody has come to these sides yet. */
+  readonly areNew: boolean;
+}
+
 /** The three in turns, each alone and in a machine at rest: a stock that is being filled would weigh on the others. */
 async function compare(
-  library: string,
-  come: Come,
   sides: { readonly direct: Side; readonly warm: RunningCdpmux; readonly cold: Side },
-  clients: number,
-  rounds: number,
+  { library, come, clients, rounds, areNew }: Coming,
 ): Promise<Figure[]> {
   const names = ['direct', 'warm', 'cold'] as const;
   const times = { direct: [] as Times[], warm: [] as Times[], cold: [] as Times[] };
@@ -128,10 +138,10 @@ async function compare(
     };
   };
   const target = { of: 'ratio', relation: '<=', value: 0.5 } as const;
-  if (clients === 1) for (const name of names) first[name].splice(FIRST);
+  for (const name of names) first[name].splice(FIRST);
   return [
     { ...figure('connect + newPage', 'warm', 'open'), target },
-    ...(clients === 1 ? [figure(`connect + newPage, first ${FIRST}`, 'warm', 'open', first)] : []),
+    ...(areNew ? [figure(`connect + newPage, first ${FIRST}`, 'warm', 'open', first)] : []),
     figure('connect + newPage', 'cold', 'open'),
     { ...figure('connect + newPage + close', 'warm', 'closed'), target },
     figure('connect + newPage + close', 'cold', 'closed'),

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { startCdpmux, type TestCdpmux } from './support/cdpmux.js';
 import { eventually } from './support/eventually.js';
 import { QueueClient } from './support/queue-client.js';
@@ -54,6 +56,21 @@ describe('a client that joins what another one waits to have opened', () => {
     60_000,
   );
 
+  it('is served when that one goes while it is let in, at whatever moment', async () => {
+    holder.leave();
+    await holder.closed;
+    for (let ms = 0; ms < 40; ms += 2) {
+      const path = await mintId();
+      const first = come('', path);
+      const second = firstAnswer(`${cdpmux.wsUrl}${path}`);
+      await delay(ms);
+      first.leave();
+      // 404 where that one had come and gone before this one was looked at
+      expect(['answered', 'refused with 404']).toContain(await second);
+      await first.closed;
+    }
+  }, 60_000);
+
   it('is served when that one cared to wait less', async () => {
     const first = come('?queueTimeout=1000');
     await waiting(1);
@@ -107,3 +124,19 @@ describe('a client that joins what another one waits to have opened', () => {
     for (const one of others) one.leave();
   }, 60_000);
 });
+
+/** What comes of a client that asks one thing and goes. */
+function firstAnswer(url: string): Promise<string> {
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  return new Promise((resolve) => {
+    const done = (what: string): void => {
+      resolve(what);
+      socket.terminate();
+    };
+    socket.on('open', () => socket.send('{"id":1,"method":"Browser.getVersion"}'));
+    socket.on('message', () => done('answered'));
+    socket.on('unexpected-response', (_request, { statusCode }) => done(`refused with ${statusCode}`));
+    socket.on('close', (code, reason) => done(`closed with ${code} ${reason.toString()}`));
+    socket.on('error', () => undefined);
+  });
+}

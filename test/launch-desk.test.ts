@@ -10,7 +10,7 @@ import puppeteer from 'puppeteer-core';
 import { ask } from './support/ask.js';
 import { startProcess, type CdpmuxProcess } from './support/cdpmux-process.js';
 import { eventually } from './support/eventually.js';
-import { LAUNCHER, launchByHand, type Launched } from './support/launcher.js';
+import { IN_NODE, LAUNCHER, launchByHand, type Launched } from './support/launcher.js';
 import { processesNaming } from './support/processes.js';
 
 let cdpmux: CdpmuxProcess;
@@ -154,6 +154,16 @@ describe('a browser launched by the script', () => {
     await leavesNothing(one.mark);
   });
 });
+
+it('has a port that launches nothing else, by way of Node too', async () => {
+  const env = { PATH: process.env['PATH'], TMPDIR: cdpmux.tmp, CDPMUX_URL: cdpmux.wsUrl };
+  const one = await launchByHand(IN_NODE, 'port', env);
+  const { port, path } = one.address();
+  expect(await upgrade(port, path)).toMatch(/^HTTP\/1.1 101 /);
+  expect(await say(`Cdpmux-Length: 13\r\n\r\n\0\0--version\0`, port, path)).toMatch(/^HTTP\/1.1 404 /);
+  one.child.kill('SIGTERM');
+  await one.exited;
+}, 60_000);
 
 describe('the launch desk', () => {
   it.each([

@@ -63,6 +63,20 @@ const isHeavy = (pid: number, mb: number): Promise<void> =>
     { within, what: 'the page that is nobody’s' },
   );
 
+it('a Chrome past its soft limit takes nobody new, and gives back what it kept ready', async () => {
+  const cdpmux = await start({
+    'stock.enabled': 'true',
+    'memory.interval': 200,
+    'memory.softLimitMb': 60,
+    'memory.hardLimitMb': 2_000,
+  });
+  const stock = () => cdpmux.mux.browsers().map((browser) => [browser.stock, browser.stockWanted]);
+  await eventually(() => stock()[0]?.[0] === 1, { within, what: 'one that is ready' });
+  const client = await clientOf(cdpmux);
+  expect(await evaluate(client, await client.newPage(), keeping(150))).toBe(1);
+  await eventually(() => stock()[0]?.join() === '0,0', { within, what: 'an empty stock' });
+}, 90_000);
+
 describe('a whole Chrome past its hard limit', () => {
   it('is replaced when what it holds is nobody’s: its successor comes first, who is in it is told', async () => {
     const cdpmux = await start({

@@ -97,6 +97,26 @@ describe('what the user of a library reads', () => {
     }
   }, 60_000);
 
+  it('is the same for what cdpmux asks of Chrome for it: a context, a page with other looks', async () => {
+    const client = await CdpClient.connect(`${cdpmux.wsUrl}?userAgent=Somebody`);
+    const [{ pid } = { pid: undefined }] = cdpmux.mux.browsers();
+    if (!pid) throw new Error('there is no Chrome');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const asked = [
+        client.ask('Target.createBrowserContext'),
+        client.ask('Target.createTarget', { url: 'about:blank' }),
+      ];
+      // answered without Chrome: by then both are on their way
+      await client.send('Mux.getInfo');
+      for (const { id } of cdpmux.mux.virtualBrowsers())
+        await fetch(`${cdpmux.url}/api/v1/virtual-browsers/${id}`, { method: 'DELETE' });
+      for (const { error } of await Promise.all(asked)) expect(error?.message).toBe('ended by an operator');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  }, 60_000);
+
   it('is that its Chrome was lost, and what to do', async () => {
     const kill = (): void => {
       for (const { pid } of cdpmux.mux.browsers()) if (pid) process.kill(pid, 'SIGKILL');

@@ -7,6 +7,9 @@ import { watchTree, type Tree, type TreeCost } from '../tree-cost.js';
 /** Requests at a time where throughput is measured. */
 const PARALLEL = 20;
 
+/** Requests of each way before the first that counts: a pool runs for weeks, and until then V8 runs most of it unoptimised. */
+const WARM_UP = 50;
+
 /** A request that needs a page: a Chrome for each, a connection for each, pooled, pooled and batched. */
 export const requestsSuite: Suite = {
   name: 'requests',
@@ -47,8 +50,7 @@ export const requestsSuite: Suite = {
 
 async function latencies(ways: readonly Way[], rounds: number): Promise<Map<Way, number[]>> {
   const times = new Map(ways.map((way) => [way, [] as number[]]));
-  // the first two of each are not counted
-  for (let round = -2; round < rounds; round++) {
+  for (let round = -WARM_UP; round < rounds; round++) {
     // whoever comes first meets what the round before left behind
     for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
       await way.rest?.();

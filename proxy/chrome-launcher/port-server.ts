@@ -125,6 +125,9 @@ export class PortServer {
     const [path = ''] = split(request.url ?? '/');
     if (!isLocal(request.headers.host))
       return refuse(client, 403, 'The Host is not an IP address or localhost.');
+    // with the token that goes along, another kind of upgrade would launch a further browser, with whatever it asks for
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+      return refuse(client, 404, 'Here is a WebSocket, and nothing else to upgrade to.');
     const page = /^\/devtools\/page\/([^/]+)$/.exec(path)?.[1];
     try {
       if (path !== this.path && (page === undefined || !(await this.#has(page))))

@@ -7,6 +7,8 @@ import { LaunchError } from './launch-error.js';
 
 /** For a cdpmux with its first Chrome, ms: the embedded one may have to be unpacked. */
 const START_DEADLINE = 50_000;
+/** Nobody holds the lock for longer, ms. */
+const LOCK_DEADLINE = START_DEADLINE + 5_000;
 /** What a cdpmux says before it ends is kept up to so many characters. */
 const LONGEST_COMPLAINT = 4_000;
 
@@ -74,7 +76,10 @@ export class SharedStart {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const holder = await readFile(this.#lock, 'utf8').catch(() => '');
-    if (holder !== '' && !isAlive(Number(holder))) await this.#breakLock(holder);
+    // a number may be another process's by now, and who was killed while it took the lock wrote none
+    const { mtimeMs = Date.now() } = await lstat(this.#lock).catch(() => ({ mtimeMs: undefined }));
+    const isOld = Date.now() - mtimeMs > LOCK_DEADLINE;
+    if (isOld || (holder !== '' && !isAlive(Number(holder)))) await this.#breakLock(holder);
     return false;
   }
 

@@ -7,6 +7,7 @@ import { ClientSocket, explainingWebSocket } from './client-socket.js';
 import type { Wish } from './launch/launch-desk.js';
 import type { Log } from './log.js';
 import { refuseUpgrade } from './refusal.js';
+import { RefusedLog } from './refused-log.js';
 import { decode, readPath } from './request-path.js';
 import { readParameters } from './upgrade-parameters.js';
 import { UpgradeRate } from './upgrade-rate.js';
@@ -33,12 +34,14 @@ export class UpgradeHandler {
   readonly #options: UpgradeOptions;
   readonly #server: WebSocketServer;
   readonly #rate: UpgradeRate;
+  readonly #refused: RefusedLog;
   /** The seats of those who are being upgraded. */
   readonly #seats = new WeakMap<IncomingMessage, Seat>();
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
     this.#rate = new UpgradeRate(options.limits.upgradesPerSecond);
+    this.#refused = new RefusedLog(options.log);
     this.#server = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
@@ -67,8 +70,9 @@ export class UpgradeHandler {
         stream.destroy();
       }
     } catch (error) {
-      if (!(error instanceof CdpmuxError))
+      if (!(error instanceof CdpmuxError)) {
         this.#options.log('error', 'upgrade failed', { error: String(error) });
+      } else if (!arrival.signal.aborted) this.#refused.add(error, request);
       refuseUpgrade(stream, error);
     }
   }

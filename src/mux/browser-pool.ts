@@ -142,7 +142,7 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     const source = supply.name === LAUNCHED ? await this.#launch(whole) : connectTo(supply.name);
     const { counts, connections, batch, mux } = this.#options;
     const isHere = supply.name === LAUNCHED;
-    const stock = { ...this.#options.stock, isHere, serves: () => this.#isReady(id) };
+    const stock = { ...this.#options.stock, isHere, serves: () => this.#takesClients(id) };
     const options = {
       id,
       exclusive: whole !== undefined,
@@ -170,8 +170,9 @@ export class BrowserPool implements Factory<ServedBrowser, WholeChrome> {
     }
   }
 
-  #isReady(id: string): boolean {
-    return this.slots.some((slot) => slot.id === id && slot.state.kind === 'ready');
+  #takesClients(id: string): boolean {
+    const slot = this.slots.find((one) => one.id === id);
+    return slot?.state.kind === 'ready' && !slot.isBarred && slot.tooHeavy === undefined;
   }
 
   async #launch(whole?: WholeChrome): Promise<BrowserSource> {

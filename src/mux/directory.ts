@@ -37,6 +37,8 @@ export type Make = (id: string, hooks: Hooks) => Promise<VirtualBrowser>;
 export class Directory {
   /** Value: the name it was minted under, or ''. */
   readonly #minted = new LRUCache<string, string>({ ...REMEMBERED, ttl: MINTED_LIFETIME });
+  /** The last id that was minted under a name, which it is opened under. */
+  readonly #mintedOfName = new LRUCache<string, string>({ ...REMEMBERED, ttl: MINTED_LIFETIME });
   readonly #ended = new LRUCache<string, true>(REMEMBERED);
   /** Added when opening begins, taken off when that failed or the virtual browser has ended. */
   readonly #open = new Map<string, Promise<OpenBrowser>>();
@@ -45,10 +47,11 @@ export class Directory {
 
   /** An id for `/json/version`: a new one, or that of the name. */
   mint(name?: string): string {
-    const known = name === undefined ? undefined : this.#idOfName.get(name);
-    if (known !== undefined) return known;
-    const id = flat(randomUUID());
+    const known = name === undefined ? undefined : (this.#idOfName.get(name) ?? this.#mintedOf(name));
+    if (known !== undefined && this.#open.has(known)) return known;
+    const id = known ?? flat(randomUUID());
     this.#minted.set(id, name ?? '');
+    if (name !== undefined) this.#mintedOfName.set(name, id);
     return id;
   }
 
@@ -72,7 +75,7 @@ export class Directory {
   named(name: string): Found {
     const id = this.#idOfName.get(name);
     const open = id === undefined ? undefined : this.#open.get(id);
-    return open ? { open } : { unopened: id ?? randomUUID(), name };
+    return open ? { open } : { unopened: id ?? this.#mintedOf(name) ?? randomUUID(), name };
   }
 
   /** The same of one that was lost before its first client was there. */
@@ -110,6 +113,12 @@ export class Directory {
     };
     const onIdle = (virtual: VirtualBrowser): void => keeping.idle(virtual);
     return { virtual: await make(id, { onEnd, onIdle, keeping }), name, keeping };
+  }
+
+  /** An id that was given out for a name, and that nobody has come with. */
+  #mintedOf(name: string): string | undefined {
+    const id = this.#mintedOfName.get(name);
+    return id !== undefined && this.#minted.has(id) ? id : undefined;
   }
 
   #fresh(id: string, name: string): Found {

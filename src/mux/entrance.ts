@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { browserLost } from '../cdp/errors.js';
 import { CdpmuxError, hasCode } from '../errors.js';
 import type { Tenant } from '../virtual/tenant.js';
 import type { PreparedClient, VirtualBrowser } from '../virtual/virtual-browser.js';
@@ -83,6 +84,8 @@ export class Entrance {
       virtual.idleUnlessUsed();
       throw new CdpmuxError('ABORTED', 'The client went away while it waited.');
     }
+    // Whoever opened it may have been its last client, while this one waited for it.
+    if (virtual.ended) throw new CdpmuxError('BROWSER_LOST', browserLost.message);
     const record = this.#around.open.get(virtual.id);
     if (record) mustFit(record, request);
     const deadline = this.#around.drainDeadline();

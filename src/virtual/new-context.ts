@@ -1,5 +1,6 @@
 import type { Params, Reply } from '../cdp/upstream.js';
 import type { ClientSession } from './client-session.js';
+import { owing } from './readable-end.js';
 import type { Unchecked } from './rule.js';
 
 /** What a new context hangs on. */
@@ -40,5 +41,5 @@ export function createContext(
       host.upstream.call('Target.disposeBrowserContext', { browserContextId }, '');
     }
   };
-  host.upstream.call('Target.createBrowserContext', given, holder, client.counting(onAnswer), client);
+  host.upstream.call('Target.createBrowserContext', given, holder, owing(session, id, onAnswer), client);
 }

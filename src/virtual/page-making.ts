@@ -5,6 +5,7 @@ import type { ParsedReply } from './client-command.js';
 import type { ClientSession } from './client-session.js';
 import { limitText } from './limits.js';
 import { reserving } from './limited.js';
+import { owing } from './readable-end.js';
 import type { Unchecked } from './rule.js';
 import type { VirtualBrowser } from './virtual-browser.js';
 
@@ -59,7 +60,7 @@ export function makePage(session: ClientSession, id: number, asked: Unchecked): 
     else if (error) client.refuse(session, id, error);
   };
   const made = params as unknown as Params<'Target.createTarget'>;
-  host.upstream.call('Target.createTarget', made, rootId, client.counting(onAnswer), client);
+  host.upstream.call('Target.createTarget', made, rootId, owing(session, id, onAnswer), client);
 }
 
 /** Whether Chrome is to be asked for pages in other words than a client's. */

@@ -1,6 +1,7 @@
 import type { ClientSession } from './client-session.js';
 import { showAsNew } from './move-in.js';
 import { makePage } from './page-making.js';
+import { owing } from './readable-end.js';
 import type { ReadyPage } from './ready-context.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
 import type { VirtualBrowser } from './virtual-browser.js';
@@ -60,5 +61,5 @@ function adopt(session: ClientSession, id: number, params: Unchecked, page: Read
     if (host.session(session.id) !== session) return;
     makePage(session, id, params);
   };
-  host.upstream.call('Target.getTargetInfo', { targetId }, rootId, client.counting(onInfo), client);
+  host.upstream.call('Target.getTargetInfo', { targetId }, rootId, owing(session, id, onInfo), client);
 }

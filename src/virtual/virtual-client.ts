@@ -140,7 +140,8 @@ export class VirtualClient implements ReplySink {
 
   refuse(session: ClientSession, id: number, error: CdpError): void {
     if (isStep(id)) this.batches.answered(id, { error });
-    else this.send(encodeError(id, error, session.shownId));
+    else if (error !== browserLost || !this.#link.showsReason)
+      this.send(encodeError(id, error, session.shownId));
   }
 
   /** Its commands that come many in one frame. */
