@@ -249,7 +249,8 @@ describe('cdpmux-chrome with a cdpmux that runs', () => {
       const exit = once(child, 'exit');
       other.kill('SIGINT');
       expect(await exit).toEqual([1, null]);
-      expect(said).toContain('cdpmux-chrome: cdpmux ended this browser (1001: ');
+      const words = 'cdpmux-chrome: cdpmux ended this browser (1001: ';
+      await eventually(() => said.includes(words), { within: 20_000, what: words });
     } finally {
       child.kill('SIGKILL');
       await other.close();

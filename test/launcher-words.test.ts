@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readCommandLine } from '../proxy/chrome-launcher/command-line.js';
 import { startProcess, type CdpmuxProcess } from './support/cdpmux-process.js';
+import { eventually } from './support/eventually.js';
 import { IN_NODE, LAUNCHER, launchByHand } from './support/launcher.js';
 
 let cdpmux: CdpmuxProcess;
@@ -69,9 +70,11 @@ describe.each([
   it('says that its port is on loopback to who asks for another address', async () => {
     const flag = '--remote-debugging-address=0.0.0.0';
     const one = await launchByHand(path, 'port', env(), [flag]);
+    // after the address, which programs wait for
+    const words = `goes without: ${flag}`;
+    await eventually(() => one.said().includes(words), { within: 20_000, what: words });
     one.child.kill('SIGTERM');
     await one.exited;
-    expect(one.said()).toContain(`goes without: ${flag}`);
   }, 60_000);
 
   it('says that it can be no Chrome that works by itself', async () => {

@@ -75,6 +75,7 @@ it('a Chrome past its soft limit takes nobody new, and gives back what it kept r
   const client = await clientOf(cdpmux);
   expect(await evaluate(client, await client.newPage(), keeping(150))).toBe(1);
   await eventually(() => stock()[0]?.join() === '0,0', { within, what: 'an empty stock' });
+  expect(cdpmux.mux.browsers()[0]?.reason).toMatch(/soft limit/);
 }, 90_000);
 
 describe('a whole Chrome past its hard limit', () => {

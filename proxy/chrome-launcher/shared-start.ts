@@ -7,7 +7,7 @@ import { LaunchError } from './launch-error.js';
 
 /** For a cdpmux with its first Chrome, ms: the embedded one may have to be unpacked. */
 const START_DEADLINE = 50_000;
-/** Nobody holds the lock for longer, ms. */
+/** Who holds the lock for longer was stopped or is no starter, ms. */
 const LOCK_DEADLINE = START_DEADLINE + 5_000;
 /** What a cdpmux says before it ends is kept up to so many characters. */
 const LONGEST_COMPLAINT = 4_000;
@@ -64,7 +64,9 @@ export class SharedStart {
       await this.#start();
       return true;
     } finally {
-      await rm(this.#lock, { force: true });
+      // another may have broken it, where this process was stopped for long
+      const holder = await readFile(this.#lock, 'utf8').catch(() => '');
+      if (holder === String(process.pid)) await rm(this.#lock, { force: true });
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Protocol } from 'devtools-protocol';
-import { sessionNotFound, targetCrashed, type CdpError } from '../cdp/errors.js';
+import { browserLost, sessionNotFound, targetCrashed, type CdpError } from '../cdp/errors.js';
 import type { MessageScanner } from '../cdp/message-scanner.js';
 import type { EventSink, Method, Reply, Upstream } from '../cdp/upstream.js';
 import type { VirtualClient } from './virtual-client.js';
@@ -31,7 +31,7 @@ export class OwnSessions implements EventSink {
     const settle = client.counting(answer);
     const onAttached: Reply<'Target.attachToTarget'> = (gone, attached) => {
       if (gone || !attached) {
-        settle(sessionNotFound, undefined);
+        settle(gone === browserLost ? gone : sessionNotFound, undefined);
         return;
       }
       const { sessionId } = attached;

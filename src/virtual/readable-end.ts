@@ -39,7 +39,10 @@ export function failWaiting(
 ): void {
   const error = { code: CdpCode.server, message: reason };
   client.virtual.host.upstream.fail(client, error);
-  for (const { session, id } of owed.get(client) ?? []) client.refuse(session, id, error);
+  for (const { session, id } of owed.get(client) ?? []) {
+    // of a session that has ended nobody waits for anything
+    if (client.virtual.host.session(session.id) === session) client.refuse(session, id, error);
+  }
   for (const frame of held) {
     // One that has to be read closely is not worth it now: the close says the same.
     if (typeof frame !== 'function' && scanner.scan(frame))
