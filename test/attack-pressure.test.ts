@@ -16,15 +16,8 @@ const RUNS_ALONE = 3;
 /** So long the attacker goes on here, ms; `npm run attack -- --part latency` has it go on to the work's end. */
 const PRESSED = 3_000;
 
-/** Those that could stop others altogether; `npm run attack -- --part latency` does all. */
-const worst = [
-  'pauses the debugger',
-  'crashes its pages',
-  'opens and closes 50 pages',
-  'holds every',
-  'closes and',
-];
-const chosen = pressures.filter(({ name }) => worst.some((start) => name.startsWith(start)));
+/** Every second one here, `npm run attack -- --part latency` does all. */
+const chosen = pressures.filter((_pressure, index) => index % 2 === 0);
 
 /** Longest that the work may take; alone it takes about 2 s, and here all of it shares one process, ms. */
 const PATIENCE = 50_000;
@@ -54,7 +47,6 @@ describe('a client at work in one Chrome', () => {
 
   it('is told the same things each time', () => {
     expect(alone.size).toBeGreaterThan(100);
-    expect(chosen).toHaveLength(worst.length);
   });
 
   it.each(chosen)(

@@ -13,10 +13,10 @@ const lasting = [
 ];
 
 /** `npm run attack` looks after each command; here it is enough to know the few it was among. */
-const LOOK_AFTER = 32;
+const LOOK_AFTER = 16;
 
 /** `npm run attack` sends each command with each id from each session; here one of so many of these, others for each command. */
-const ONE_OF = 20;
+const ONE_OF = 7;
 
 describe('an attacker in one Chrome with a victim that has one of everything', () => {
   let ring: Ring;

@@ -49,7 +49,7 @@ it('who is not let in is in the log, with code and where it comes from', async (
   ]);
 });
 
-it('what a client sent is not in the log', async () => {
+it('what a client asked for or gave as its token is not in the log', async () => {
   const { url, lines } = await startLogged();
   await knock(`${url}?token=a-token-of-the-test&keepAlive=secret`);
   expect(lines.map(({ fields }) => fields?.code)).toEqual(['BAD_PARAMETER']);
