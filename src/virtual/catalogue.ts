@@ -15,7 +15,8 @@ import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
-import { emulationInFrames, networkCookies, pictures } from './rules-fatal.js';
+import { emulationInFrames, networkCookies } from './rules-fatal.js';
+import { pictures, screenSizes } from './rules-pictures.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
 import { muxCommands } from './rules-mux.js';
 import { sharedAnswer } from './rules-shared.js';
@@ -79,12 +80,17 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
       notForStrangers("it would open ports on Chrome's machine."),
     ),
 
-    Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames }),
+    Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames, ...screenSizes }),
     DOM: ofTargets(domFiles),
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }, notFoundUnless(free)),
     Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
     Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
-    Page: ofTargets({ ...pictures, navigate: loadsUrl, setDownloadBehavior: pageDownloadBehavior }),
+    Page: ofTargets({
+      ...pictures,
+      ...screenSizes,
+      navigate: loadsUrl,
+      setDownloadBehavior: pageDownloadBehavior,
+    }),
     Runtime: ofTargets({ runIfWaitingForDebugger: runIfWaiting }),
     Schema: ofTargets({ getDomains: levels(notFound, sharedAnswer) }),
 

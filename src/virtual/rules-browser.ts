@@ -2,10 +2,11 @@ import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
 import { answer, everywhere, free, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
-import { inContext, isIdLike, objectParams, type Rule } from './rule.js';
+import { inContext, isIdLike, objectParams, type Rule, type Unchecked } from './rule.js';
 import { downloadBehavior } from './rules-files.js';
 import { notAvailable, notForStrangers, refuse } from './rules-refused.js';
 import { sharedAnswer } from './rules-shared.js';
+import { inWindowSize } from './window-size.js';
 import type { Incoming, ParsedReply } from './client-command.js';
 
 /** A window id that Chrome never gives out: it counts up from small numbers, or takes hashes of 31 bits. */
@@ -98,6 +99,8 @@ const permissionsOfContext = scope(`${context}; not the clipboard`, permissions,
   stranger: ofContext,
 });
 const ofWindow = scope('windowId', ownWindow, free);
+const resized = (sizeOf: (params: Unchecked) => unknown): CommandEntry =>
+  everywhere(scope('windowId; not larger than Chrome survives', inWindowSize(sizeOf, ownWindow), free));
 
 /** The Browser domain: at the root and in sessions of targets alike. */
 export const browserCommands: Record<string, CommandEntry> = {
@@ -123,8 +126,8 @@ export const browserCommands: Record<string, CommandEntry> = {
   resetPermissions: everywhere(ofContext),
   getWindowForTarget: everywhere(scope('targetId', getWindowForTarget)),
   getWindowBounds: everywhere(ofWindow),
-  setWindowBounds: everywhere(ofWindow),
-  setContentsSize: everywhere(ofWindow),
+  setWindowBounds: resized(({ bounds }) => bounds),
+  setContentsSize: resized((params) => params),
   setDockTile: everywhere(wholeChrome),
   addMockCamera: everywhere(wholeChrome),
   addPrivacySandboxEnrollmentOverride: everywhere(wholeChrome),

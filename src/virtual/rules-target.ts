@@ -9,6 +9,7 @@ import { attachCommands } from './rules-attach.js';
 import { notForStrangers, refuse } from './rules-refused.js';
 import { adopting } from './rules-spare.js';
 import { createsTarget } from './rules-url.js';
+import { inWindowSize } from './window-size.js';
 import type { ClientSession } from './client-session.js';
 
 const notHere = (exclusive: Required<Exclusive>): CommandEntry =>
@@ -131,7 +132,7 @@ export const targetCommands: Record<string, CommandEntry> = {
   createTarget: everywhere(
     scope(
       "browserContextId; without one the virtual browser's default",
-      createsTarget(limited('targets', adopting(makeTarget))),
+      createsTarget(inWindowSize((params) => params, limited('targets', adopting(makeTarget)))),
     ),
   ),
   closeTarget: everywhere(scope('targetId', guarded('targetId'))),
