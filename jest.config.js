@@ -22,5 +22,7 @@ export default {
   collectCoverageFrom: ['src/**/*.ts', 'proxy/**/*.ts'],
   // every worker may hold a Chrome
   maxWorkers: 2,
+  // the modules of files that are done stay in V8's heap, and collecting garbage takes ever longer
+  workerIdleMemoryLimit: '300MB',
   testTimeout: 30_000,
 };

@@ -4,7 +4,8 @@ import { runFuzz, type FuzzOptions, type FuzzReport } from './fuzz-run.js';
 
 const [options = '{}'] = process.argv.slice(2);
 // the parent may end without a word
-process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+const onOrphaned = (): boolean => process.kill(process.pid, 'SIGTERM');
+process.on('disconnect', onOrphaned);
 await Closers.with(async (closers) => {
   // nobody is left to hear it when the parent has ended
   const ignore = (): void => undefined;
@@ -12,4 +13,5 @@ await Closers.with(async (closers) => {
   const report = await runFuzz({ ...(JSON.parse(options) as FuzzOptions), closers, onProgress });
   onProgress(report);
 });
+process.off('disconnect', onOrphaned);
 if (process.connected) process.disconnect();

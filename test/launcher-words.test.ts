@@ -95,9 +95,8 @@ describe.each([
     await Promise.all(held.map(({ exited }) => exited));
   }, 60_000);
 
-  it.each([503, 200])(
-    'asks whether another server, which answers %i, is a cdpmux',
-    async (status) => {
+  it('asks whether another server is a cdpmux, whatever that answers', async () => {
+    const asked = [503, 200].map(async (status) => {
       const server: Server = createServer((_request, response) => response.writeHead(status).end('other'));
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
@@ -108,9 +107,9 @@ describe.each([
       } finally {
         server.close();
       }
-    },
-    60_000,
-  );
+    });
+    await Promise.all(asked);
+  }, 60_000);
 });
 
 describe('the script', () => {

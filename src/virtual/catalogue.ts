@@ -15,8 +15,14 @@ import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
-import { emulationInFrames, networkCookies } from './rules-fatal.js';
-import { pictures, screenSizes } from './rules-pictures.js';
+import {
+  emulationInFrames,
+  exceptInServiceWorkers,
+  input,
+  networkInWorkers,
+  printing,
+} from './rules-fatal.js';
+import { pictures, screenSizes, visibleSizes } from './rules-pictures.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
 import { muxCommands } from './rules-mux.js';
 import { sharedAnswer } from './rules-shared.js';
@@ -80,13 +86,14 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
       notForStrangers("it would open ports on Chrome's machine."),
     ),
 
-    Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames, ...screenSizes }),
+    Emulation: ofTargets({ ...emulationCommands, ...emulationInFrames, ...visibleSizes }),
     DOM: ofTargets(domFiles),
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }, notFoundUnless(free)),
-    Input: ofTargets({ dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
-    Network: ofTargets({ ...networkCookies, loadNetworkResource: loadsUrl }),
+    Input: ofTargets({ ...input, dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
+    Network: ofTargets({ ...networkInWorkers, loadNetworkResource: exceptInServiceWorkers(loadsUrl) }),
     Page: ofTargets({
       ...pictures,
+      ...printing,
       ...screenSizes,
       navigate: loadsUrl,
       setDownloadBehavior: pageDownloadBehavior,

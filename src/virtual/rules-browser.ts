@@ -39,7 +39,10 @@ const getWindowForTarget: Rule = (session, incoming) => {
     client.virtual.windows.add((result as Protocol.Browser.GetWindowForTargetResponse).windowId);
     return { result };
   };
-  if (targetId === undefined) client.forward(session, incoming, learn);
+  // the headless shell dies of it in a worker's session, which has no window
+  if (targetId === undefined && /worker|worklet/.test(session.type)) {
+    refuseUnknownTarget(session, incoming.scan.id);
+  } else if (targetId === undefined) client.forward(session, incoming, learn);
   else if (client.virtual.owns(targetId)) askOnPage(session, incoming, targetId as string, learn);
   else if (isIdLike(targetId) || typeof targetId === 'string') refuseUnknownTarget(session, incoming.scan.id);
   else client.forward(session, incoming);

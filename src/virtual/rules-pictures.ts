@@ -1,121 +1,141 @@
+import type { Protocol } from 'devtools-protocol';
 import { CdpCode } from '../cdp/errors.js';
+import type { Reply } from '../cdp/upstream.js';
 import { free, levels, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
+import { fits, LONGEST_VIEW, MOST_PIXELS } from './picture-room.js';
+import { owing } from './readable-end.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
-import { notFound, refuse } from './rules-refused.js';
-import { largestWindow } from './window-size.js';
+import { notAvailable, notFound, refuse } from './rules-refused.js';
 
-/** Pixels of 4 bytes in the largest picture that Chrome can hold, 2 GiB. */
-const MOST_PIXELS = 2 ** 29;
+// Of a picture over 2 GiB Chrome's GPU process dies, and after a few such deaths all of a Chrome that was not launched for it. Where a
+// page is still drawn as it was before when it is taken, the browser itself dies: it makes room for the size that was asked for.
+// So no page gets so large that its picture would be, and no picture is asked for that is.
 
-/** A screen that a session has asked for. */
-interface Screen {
-  /** What the page shows of itself, px; 0: as much as it would without. */
-  readonly width: number;
-  readonly height: number;
-  /** Device pixels by CSS pixels. */
-  readonly factor: number;
-  /** So many pixels are shown as one. */
-  readonly scale: number;
+/** The most device pixels by CSS pixels that a session has ever emulated. */
+const factors = new WeakMap<ClientSession, number>();
+
+const tooLarge = notAvailable(
+  `a page is at most ${LONGEST_VIEW} px wide and high, and a picture of it 2 GiB: Chrome dies of larger ones.`,
+);
+
+const POSTURES: readonly string[] = ['continuous', 'folded'];
+
+const setDeviceMetricsOverride: Rule = (session, incoming) => {
+  const params = objectParams(incoming);
+  const posture = (Object(params['devicePosture']) as Unchecked)['type'];
+  if (typeof posture === 'string' && !POSTURES.includes(posture)) {
+    // Chrome's words for it in setDevicePostureOverride: of it here it dies, too
+    const error = { code: CdpCode.invalidParams, message: 'Invalid posture type' };
+    session.client.refuse(session, incoming.scan.id, error);
+    return;
+  }
+  if (!isRoomFor(session, params)) {
+    tooLarge(session, incoming);
+    return;
+  }
+  factors.set(session, Math.max(factors.get(session) ?? 1, factorOf(params)));
+  session.client.forward(session, incoming);
+};
+
+/** Whether pictures of a page with such a screen fit; what is missing or of another type is Chrome's to refuse. */
+function isRoomFor({ client: { virtual } }: ClientSession, params: Unchecked): boolean {
+  const factor = factorOf(params);
+  const [width, height] = [positive(params['width'], 0), positive(params['height'], 0)];
+  const viewport = Object(params['viewport']) as Unchecked;
+  const shown = positive(viewport['scale'], 1) * factor;
+  const sides = [positive(viewport['width'], 0) * shown, positive(viewport['height'], 0) * shown];
+  if (Math.max(width, height, ...sides) > LONGEST_VIEW) return false;
+  if (!fits(virtual, { area: sides[0]! * sides[1]! })) return false;
+  if (width && height)
+    return width * height * factor ** 2 <= MOST_PIXELS && fits(virtual, { area: width * height });
+  // A side that is not given stays as it is, in pixels of which `scale` makes larger or smaller ones.
+  const drawn = factor / Math.min(1, positive(params['scale'], 1));
+  const area = (width || height) * LONGEST_VIEW;
+  return area ? area * drawn ** 2 <= MOST_PIXELS : fits(virtual, { factor: drawn });
 }
 
-/**
- * The screens that a session may have: the one that Chrome has confirmed and, as long as it has not answered, those asked for after
- * it. A picture that is asked for meanwhile may be taken with any of them.
- */
-const screens = new WeakMap<ClientSession, Set<Screen>>();
+const setVisibleSize: Rule = (session, incoming) => {
+  const { width, height } = objectParams(incoming);
+  const [w, h] = [positive(width, 0), positive(height, 0)];
+  if (Math.max(w, h) > LONGEST_VIEW || !fits(session.client.virtual, { area: w * h }))
+    tooLarge(session, incoming);
+  else session.client.forward(session, incoming);
+};
 
-/** Passes on what sets a screen, or takes it off. */
-function asking(screenOf: (params: Unchecked) => Screen | undefined): Rule {
-  return (session, incoming) => {
-    const asked = screens.get(session) ?? new Set();
-    screens.set(session, asked);
-    const before = [...asked];
-    const screen = screenOf(objectParams(incoming));
-    if (screen) asked.add(screen);
-    session.client.forward(session, incoming, (reply) => {
-      if (!reply.error) for (const one of before) asked.delete(one);
-      else if (screen) asked.delete(screen);
-      return reply;
-    });
-  };
-}
-
-/** What is missing or of another type is Chrome's to refuse, and counts as what it is by itself. */
-function screenOf({ width, height, deviceScaleFactor, scale }: Unchecked): Screen {
-  return {
-    width: positive(width, 0),
-    height: positive(height, 0),
-    factor: positive(deviceScaleFactor, 1),
-    scale: positive(scale, 1),
-  };
-}
+const factorOf = ({ deviceScaleFactor }: Unchecked): number => positive(deviceScaleFactor, 1);
 
 const positive = (value: unknown, other: number): number =>
   typeof value === 'number' && value > 0 ? value : other;
 
-/**
- * Of a larger picture Chrome's GPU process dies, and after a few such deaths all of a Chrome that was not launched for it. Where the
- * page is still drawn as before when it is taken, the browser itself dies: it makes room for the size that was asked for. The answer is
- * the one that Chrome has where it lives.
- */
 const captureScreenshot: Rule = (session, incoming) => {
+  const params = objectParams(incoming);
   const { client } = session;
-  if (pixelsOf(session, objectParams(incoming)['clip']) <= MOST_PIXELS) client.forward(session, incoming);
-  else {
-    const error = { code: CdpCode.server, message: 'Unable to capture screenshot' };
-    client.refuse(session, incoming.scan.id, error);
-  }
+  if (params['captureBeyondViewport'] === true && params['clip'] === undefined) {
+    captureAll(session, incoming.scan.id, params);
+  } else if (isTaken(session, params['clip'])) client.forward(session, incoming);
+  else client.refuse(session, incoming.scan.id, notTaken);
 };
 
-/** The most that a picture may have to hold; of a clip that is none, 0: that is for Chrome to judge. */
-function pixelsOf(session: ClientSession, clip: unknown): number {
-  const own = [...(screens.get(session) ?? [])];
-  if (clip === undefined) return Math.max(0, ...own.map((screen) => pixelsShown(session, screen)));
-  const { width, height, scale } = Object(clip) as Unchecked;
-  const isClip = [width, height, scale].every((one) => typeof one === 'number');
-  if (!isClip) return 0;
-  const factor = Math.max(1, ...own.map((screen) => screen.factor));
-  return (width as number) * (height as number) * ((scale as number) * factor) ** 2;
+/** What Chrome says of a picture that is too large, where it lives. */
+const notTaken = { code: CdpCode.server, message: 'Unable to capture screenshot' };
+/** And of one of a whole page that is too long. */
+const pageTooLarge = { code: CdpCode.server, message: 'Page is too large.' };
+
+/** As Chrome does it itself: asks for the page's size, and takes that. In between the page may grow, so it is done here. */
+function captureAll(session: ClientSession, id: number, params: Unchecked): void {
+  const { client } = session;
+  const { host } = client.virtual;
+  const take: Reply<'Page.getLayoutMetrics'> = (error, metrics) => {
+    if (host.session(session.id) !== session) return;
+    const clip = metrics && { x: 0, y: 0, ...sizeOf(metrics), scale: 1 };
+    if (error) client.refuse(session, id, error);
+    else if (clip && Math.max(clip.width, clip.height) >= LONGEST_VIEW)
+      client.refuse(session, id, pageTooLarge);
+    else if (!clip || !isTaken(session, clip)) client.refuse(session, id, notTaken);
+    else {
+      const scan = { id, method: 'Page.captureScreenshot' };
+      client.forwardChanged(session, { scan }, { ...params, clip });
+    }
+  };
+  host.upstream.call('Page.getLayoutMetrics', undefined, session.id, owing(session, id, take), client);
 }
 
-/** Of a picture of all that a screen shows. What it does not say is as in the window, or as another session of the page says. */
-function pixelsShown(session: ClientSession, { width, height, factor, scale }: Screen): number {
-  if (width && height) return width * height * factor ** 2;
-  const { virtual } = session.client;
-  const window = largestWindow(virtual);
-  const others = virtual.host
-    .sessions()
-    .filter(({ targetId }) => targetId === session.targetId)
-    .flatMap((one) => [...(screens.get(one) ?? [])]);
-  const side = Math.max(window.side, ...others.flatMap((screen) => [screen.width, screen.height]));
-  const area = side > window.side ? side ** 2 : window.area;
-  const shown = width || height ? (width || height) * (side / scale) : area / scale ** 2;
-  return shown * factor ** 2;
+function sizeOf({ cssContentSize: { width, height } }: Protocol.Page.GetLayoutMetricsResponse) {
+  return { width, height };
+}
+
+/** Whether Chrome may be asked for such a part of a page; what is none is Chrome's to refuse. */
+function isTaken(session: ClientSession, clip: unknown): boolean {
+  const { width, height, scale } = Object(clip) as Unchecked;
+  const isClip = [width, height, scale].every((one) => typeof one === 'number');
+  if (!isClip) return true;
+  const area = (width as number) * (height as number) * (scale as number) ** 2;
+  // Chrome makes the page as large as that for a moment.
+  return area * (factors.get(session) ?? 1) ** 2 <= MOST_PIXELS && fits(session.client.virtual, { area });
 }
 
 const note = 'not larger than 2 GiB, of which the GPU process dies, or the browser';
 
-/** Commands that ask for pictures, still or moving, and those that say how large a page is drawn. */
-export const pictures = {
+/** Commands that ask for pictures, still or moving. */
+export const pictures: Record<string, CommandEntry> = {
   captureScreenshot: levels(notFound, scope(note, captureScreenshot, free)),
   startScreenRecording: levels(
     notFound,
     refuse('Chrome crashes of it when the page is closed meanwhile; Page.startScreencast is safe.', free),
   ),
-} as const satisfies Record<string, CommandEntry>;
+};
 
-const remembered = 'remembered for Page.captureScreenshot';
-
-/** The same commands in the Emulation and the Page domain, where they were once. */
-export const screenSizes = {
-  setDeviceMetricsOverride: levels(notFound, scope(remembered, asking(screenOf), free)),
-  clearDeviceMetricsOverride: levels(
+/** What says how large a page is drawn; in the Emulation domain, and in the Page domain, where it was once. */
+export const screenSizes: Record<string, CommandEntry> = {
+  setDeviceMetricsOverride: levels(
     notFound,
-    scope(
-      remembered,
-      asking(() => undefined),
-      free,
-    ),
+    scope('no picture of it may be larger than 2 GiB', setDeviceMetricsOverride, free),
   ),
-} as const satisfies Record<string, CommandEntry>;
+};
+
+/** The same of the Emulation domain only. */
+export const visibleSizes: Record<string, CommandEntry> = {
+  ...screenSizes,
+  setVisibleSize: levels(notFound, scope('no picture of it may be larger than 2 GiB', setVisibleSize, free)),
+};

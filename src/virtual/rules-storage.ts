@@ -2,6 +2,7 @@ import { everywhere, free, levels, pass, scope, type CommandEntry, type Entry } 
 import { askInPage } from './ask-in-page.js';
 import { forwardMasked, inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { refuse } from './rules-refused.js';
+import { exceptInServiceWorkers } from './rules-fatal.js';
 
 const atRoot = inContext('browser sessions');
 
@@ -45,8 +46,7 @@ const cookieEntry: Entry = scope(
   free,
 );
 
-/** The Storage domain; in a page's session it is about the storage of the page's own context. */
-export const storageCommands: Record<string, CommandEntry> = {
+const commands: Record<string, CommandEntry> = {
   getCookies: everywhere(cookieEntry),
   setCookies: everywhere(cookieEntry),
   clearCookies: everywhere(cookieEntry),
@@ -75,3 +75,8 @@ export const storageCommands: Record<string, CommandEntry> = {
   setStorageBucketTracking: tracking,
   deleteStorageBucket: tracking,
 };
+
+/** The Storage domain; in a page's session it is about the storage of the page's own context. */
+export const storageCommands: Record<string, CommandEntry> = Object.fromEntries(
+  Object.entries(commands).map(([name, entry]) => [name, exceptInServiceWorkers(entry)]),
+);

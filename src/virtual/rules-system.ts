@@ -1,6 +1,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { everywhere, free, freeForLocal, levels, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { Rule } from './rule.js';
+import { pausing } from './rules-fatal.js';
 import { notForStrangers, notFound, refuse } from './rules-refused.js';
 import { onResult } from './rule.js';
 
@@ -38,7 +39,10 @@ export const memoryCommands: Record<string, CommandEntry> = {
 
 /** At the root Chrome would pause the requests of all contexts, and show them; without it nothing waits there. */
 export const fetchCommands: Record<string, CommandEntry> = {
-  enable: levels(refuse("it would pause everybody's requests; enable it in a page's session.", free), pass),
+  enable: levels(
+    refuse("it would pause everybody's requests; enable it in a page's session.", free),
+    pausing,
+  ),
 };
 
 /** Screens are the whole Chrome's; all else of the domain is a page's. */

@@ -1,7 +1,8 @@
 import { CdpCode, type CdpError } from '../cdp/errors.js';
 import { everywhere, freeForLocal, lock, pass, scope, type CommandEntry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
-import { objectParams, type Rule } from './rule.js';
+import { objectParams, type Rule, type Unchecked } from './rule.js';
+import { readPiece } from './rules-fatal.js';
 import { notAvailable } from './rules-refused.js';
 import { Trace } from './trace.js';
 import { withoutSampling } from './trace-categories.js';
@@ -9,6 +10,10 @@ import type { NamedCommand } from './client-command.js';
 
 const unfiltered = notAvailable(
   "a trace in Perfetto's own format can't be cut down to one's own pages; leave out perfettoConfig and streamFormat.",
+);
+
+const noPeriod = notAvailable(
+  'Chrome crashes of some settings of memoryDumpConfig; Tracing.requestMemoryDump makes one dump.',
 );
 
 /** Without it the markers would not be recorded by which own processes are known. */
@@ -24,6 +29,10 @@ const start: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   if (params['perfettoConfig'] !== undefined || params['streamFormat'] === 'proto') {
     unfiltered(session, incoming);
+    return;
+  }
+  if ((Object(params['traceConfig']) as Unchecked)['memoryDumpConfig'] !== undefined) {
+    noPeriod(session, incoming);
     return;
   }
   if (session.trace || tracing.isWaiting(session)) {
@@ -153,7 +162,7 @@ const read: Rule = (session, incoming) => {
   const params = objectParams(incoming);
   const { handle, offset, size } = params;
   if (!client.virtual.streams.has(handle)) {
-    client.forward(session, incoming);
+    readPiece(session, incoming);
     return;
   }
   const request = {

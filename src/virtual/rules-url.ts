@@ -2,6 +2,7 @@ import { CdpCode } from '../cdp/errors.js';
 import { levels, scope, type CommandEntry, type Entry } from './catalogue-entry.js';
 import type { ClientSession } from './client-session.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
+import { deadlyUrl } from './rules-fatal.js';
 import { notFound, notFoundUnless } from './rules-refused.js';
 import { asChromeReads, type UrlPolicy } from './url-policy.js';
 import type { Incoming } from './client-command.js';
@@ -69,12 +70,24 @@ function* locationLines(text: string): Generator<string> {
 
 const loads = 'for strangers only URLs of allowed schemes';
 
+/** Refuses what is about a whole Chrome, where that is shared, and to strangers what is not theirs to see. */
+function opening(then: Rule): Rule {
+  const open = forTenants(url, then);
+  return (session, incoming) => {
+    const value = objectParams(incoming)['url'];
+    const { exclusive } = session.client.virtual.host;
+    const why = exclusive || typeof value !== 'string' ? undefined : deadlyUrl(asChromeReads(value));
+    if (why === undefined) open(session, incoming);
+    else refuseTenant(session, incoming, why);
+  };
+}
+
 /** What goes to a URL, or loads it for the client. */
-export const loadsUrl: CommandEntry = levels(notFound, scope(`url: ${loads}`, forTenants(url)));
+export const loadsUrl: CommandEntry = levels(notFound, scope(`url: ${loads}`, opening(pass)));
 
 /** A page that is opened, once it may be. */
 export function createsTarget(rule: Rule): Rule {
-  return forTenants(url, rule);
+  return opening(rule);
 }
 
 /** At the root, too, where the Chrome's requests are all one's own. */

@@ -1,3 +1,4 @@
+import { fits } from './picture-room.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
 import { notAvailable } from './rules-refused.js';
 import type { VirtualBrowser } from './virtual-browser.js';
@@ -6,12 +7,11 @@ import type { VirtualBrowser } from './virtual-browser.js';
 const LONGEST_SIDE = 32_768;
 /** Of a window, px²: full Chrome needs seconds for each picture of one four times as large, and everybody waits. */
 const LARGEST_AREA = 2 ** 26;
+/** Of windows that no client has sized, px. */
+const USUAL_SIDE = 2_048;
 
-/** Of windows whose size nobody asked for, px: they are as large as screens. */
-const SCREEN_SIDE = 4_096;
-
-/** Longest side of a window that a client has asked for, px; a page by itself makes none that is larger than its screen. */
-const asked = new WeakMap<VirtualBrowser, number>();
+/** The longest sides of windows that a client has asked for; a page by itself makes none that is larger than its screen. */
+const longest = new WeakMap<VirtualBrowser, { readonly width: number; readonly height: number }>();
 
 const tooLarge = notAvailable(
   `windows are at most ${LONGEST_SIDE} px wide and high, and ${LARGEST_AREA} px² large: Chrome dies of far larger ones.`,
@@ -22,24 +22,24 @@ export function inWindowSize(sizeOf: (params: Unchecked) => unknown, rule: Rule)
   return (session, incoming) => {
     const { virtual } = session.client;
     const { width, height } = Object(sizeOf(objectParams(incoming))) as Unchecked;
-    const [w, h] = [sideOf(width), sideOf(height)];
-    const side = Math.max(w, h);
-    const isTooLarge = side > LONGEST_SIDE || w * h > LARGEST_AREA;
     // who has a Chrome for itself may lose it
-    if (isTooLarge && !virtual.host.exclusive) tooLarge(session, incoming);
-    else {
-      if (side > largestWindow(virtual).side) asked.set(virtual, side);
-      rule(session, incoming);
-    }
+    if (virtual.host.exclusive || isRoomFor(virtual, sideOf(width), sideOf(height))) rule(session, incoming);
+    else tooLarge(session, incoming);
   };
 }
 
-/** What no window of a virtual browser exceeds: its sides, px, and its area, px². */
-export function largestWindow(virtual: VirtualBrowser): { readonly side: number; readonly area: number } {
-  const { width = 0, height = 0 } = virtual.looks?.windowSize ?? {};
-  const side = Math.max(SCREEN_SIDE, width, height, asked.get(virtual) ?? 0);
-  return { side, area: Math.min(side ** 2, LARGEST_AREA) };
+/** A side that is 0 stays as it is. */
+function isRoomFor(virtual: VirtualBrowser, width: number, height: number): boolean {
+  if (width === 0 && height === 0) return true;
+  const before = longest.get(virtual) ?? { width: USUAL_SIDE, height: USUAL_SIDE };
+  const area = (width || before.width) * (height || before.height);
+  if (Math.max(width, height) > LONGEST_SIDE || area > LARGEST_AREA || !fits(virtual, { area })) return false;
+  longest.set(virtual, {
+    width: Math.max(width, before.width),
+    height: Math.max(height, before.height),
+  });
+  return true;
 }
 
-/** What is no number is Chrome's to refuse. */
-const sideOf = (value: unknown): number => (typeof value === 'number' ? value : 0);
+/** What is no size is Chrome's to refuse. */
+const sideOf = (value: unknown): number => (typeof value === 'number' && value > 0 ? value : 0);

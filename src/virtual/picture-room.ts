@@ -1,0 +1,33 @@
+import type { VirtualBrowser } from './virtual-browser.js';
+
+/** Pixels of 4 bytes in the largest picture that Chrome can hold, 2 GiB. */
+export const MOST_PIXELS = 2 ** 29;
+
+/** Of what a page shows, px: as long as Chrome's own pictures of whole pages may be. */
+export const LONGEST_VIEW = 128 * 1024;
+
+/** Of a view that no client has sized, px²: it is as large as a screen. */
+const SCREEN = 4_096 ** 2;
+
+/** The most that any page of a virtual browser has been. */
+interface Room {
+  /** Of a page, px². */
+  area: number;
+  /** Device pixels by CSS pixels, where a page is to be as large as it is. */
+  factor: number;
+}
+
+/**
+ * For a picture Chrome takes a page's size and its scale, each from the last session that set it, which may have gone, or failed, or be
+ * about to: so what counts is the most that there ever was of both.
+ */
+const rooms = new WeakMap<VirtualBrowser, Room>();
+
+/** Whether a picture still fits when pages become so large, or are drawn so finely; if so, that is remembered. */
+export function fits(virtual: VirtualBrowser, { area = 0, factor = 1 }: Partial<Room>): boolean {
+  const before = rooms.get(virtual) ?? { area: SCREEN, factor: 1 };
+  const room = { area: Math.max(area, before.area), factor: Math.max(factor, before.factor) };
+  if (room.area * room.factor ** 2 > MOST_PIXELS) return false;
+  rooms.set(virtual, room);
+  return true;
+}
