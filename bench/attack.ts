@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { findChrome } from '../src/chrome/executable.js';
 import { Arena, type Result, type Stage } from '../test/attack/arena.js';
 import { everyCommand, type Outcome } from '../test/attack/every-command.js';
+import { extremes } from '../test/attack/extremes.js';
 import { leaving } from '../test/attack/leaving.js';
 import { named } from '../test/attack/named.js';
 import { inBatches, partiesAt, strangers } from '../test/attack/parties.js';
@@ -16,7 +17,8 @@ import { startCdpmux } from './cdpmux.js';
 import { Closers } from './closers.js';
 
 const USAGE = `npm run attack -- [flags]
-  --part all|named|commands|leaving|latency  which attacks (all)
+  --part all|named|commands|extremes|leaving|latency
+                                     which attacks (all)
   --only <method>                    of the commands only this one; repeatable
   --batches                          the attacker sends each command in a Mux.batch
   --kind auto|shell|chrome           on which Chrome (auto: the headless shell where there is one)
@@ -38,7 +40,7 @@ const seconds = Number(flags.seconds);
 if (
   kind === undefined ||
   !(seconds >= 0) ||
-  !['all', 'named', 'commands', 'leaving', 'latency'].includes(flags.part)
+  !['all', 'named', 'commands', 'extremes', 'leaving', 'latency'].includes(flags.part)
 ) {
   console.error(USAGE);
   process.exit(2);
@@ -87,6 +89,7 @@ async function attackAtHome(stage: Stage): Promise<{ results: Result[]; unanswer
     outcomes.forEach(took);
     unanswered = outcomes.flatMap((outcome) => outcome.unanswered);
   }
+  if (does('extremes')) await extremes(arena, { only: flags.only }, took);
   if (does('leaving')) await leaving(arena, flags.only, took);
   took({ name: 'afterwards the victim finishes what it had begun', tries: 1, leaks: await arena.close() });
   return { results, unanswered };
@@ -113,7 +116,7 @@ async function run(closers: Closers): Promise<number> {
   const parties = partiesAt({ url, wsUrl: cdpmux.wsUrl });
   const stage = { parties: flags.batches ? inBatches(parties) : parties, site, directory };
   const atHome =
-    does('named') || does('commands') || does('leaving')
+    does('named') || does('commands') || does('extremes') || does('leaving')
       ? await attackAtHome(stage)
       : { results: [], unanswered: [] };
   const beside: Beside[] = [];

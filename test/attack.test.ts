@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Result } from './attack/arena.js';
 import { everyCommand } from './attack/every-command.js';
+import { extremes } from './attack/extremes.js';
 import { leaving } from './attack/leaving.js';
 import { named } from './attack/named.js';
 import { openRing, type Ring } from './attack/ring.js';
@@ -17,6 +18,9 @@ const LOOK_AFTER = 16;
 
 /** `npm run attack` sends each command with each id from each session; here one of so many of these, others for each command. */
 const ONE_OF = 7;
+
+/** `npm run attack -- --part extremes` does it with all commands; here with one of so many. */
+const EXTREMES_OF = 50;
 
 describe('an attacker in one Chrome with a victim that has one of everything', () => {
   let ring: Ring;
@@ -40,6 +44,15 @@ describe('an attacker in one Chrome with a victim that has one of everything', (
     // with 56 ids and 9 kinds of session; fewer mean that the protocol's parameters are not recognised any more
     expect(outcomes.reduce((sum, { tries }) => sum + tries, 0)).toBeGreaterThan(15_000 / ONE_OF);
   }, 240_000);
+
+  it('ends nothing with values beyond all bounds', async () => {
+    const results: Result[] = [];
+    await extremes(ring.arena, { sample: { first: 0, oneOf: EXTREMES_OF } }, (result) =>
+      results.push(result),
+    );
+    expect(results.flatMap(({ name, leaks }) => leaks.map((leak) => `${name}: ${leak}`))).toEqual([]);
+    expect(results.length).toBeGreaterThan(400 / EXTREMES_OF);
+  }, 120_000);
 
   it('changes nothing by leaving in the middle of a command', async () => {
     const results: Result[] = [];

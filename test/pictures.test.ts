@@ -137,6 +137,17 @@ describe.each<Kind>(['shell', 'chrome'])('pictures that are too large: %s', (kin
       },
     ],
     [
+      'a thin clip',
+      (_page, take) => {
+        take({ width: 1e300, height: 1e-300, scale: 1 });
+        take({ width: 5e8, height: 1, scale: 1 });
+      },
+    ],
+    [
+      'a thin screen',
+      (_page, take, ask) => (ask({ ...small, width: 131_072, height: 1, deviceScaleFactor: 64 }), take()),
+    ],
+    [
       'what is on it',
       (_page, take, ask) => {
         const expression = `document.body.innerHTML = '<div style="width:120000px;height:120000px">'`;
@@ -200,6 +211,7 @@ describe.each<Kind>(['shell', 'chrome'])('pictures that are too large: %s', (kin
       { width: 1_920, height: 60_000, deviceScaleFactor: 2 },
       { width: 412, height: 915, deviceScaleFactor: 3.5 },
       { width: 0, height: 823, deviceScaleFactor: 1 },
+      { width: 0, height: 8_000, deviceScaleFactor: 1 },
     ]) {
       await client.send(set, { ...metrics, mobile: true }, sessionId);
     }
@@ -212,6 +224,9 @@ describe.each<Kind>(['shell', 'chrome'])('pictures that are too large: %s', (kin
     await client.close();
     const next = await CdpClient.connect(cdpmux.wsUrl);
     const page = await next.newPage();
+    // as Lighthouse does, and afterwards a screen
+    await next.send(set, { ...small, width: 0, height: 16_383 }, page.sessionId);
+    await next.send(set, { ...small, width: 0, height: 823, deviceScaleFactor: 3 }, page.sessionId);
     await next.send(set, { ...unsaid, deviceScaleFactor: 4 }, page.sessionId);
     await next.close();
   }, 60_000);

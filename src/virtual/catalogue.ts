@@ -15,13 +15,7 @@ import { runIfWaiting } from './rules-attach.js';
 import { browserCommands } from './rules-browser.js';
 import { domFiles, dragFiles, pageDownloadBehavior } from './rules-files.js';
 import { keyEvents } from './rules-clipboard.js';
-import {
-  emulationInFrames,
-  exceptInServiceWorkers,
-  input,
-  networkInWorkers,
-  printing,
-} from './rules-fatal.js';
+import { emulationInFrames, exceptWhereStopped, input, networkInWorkers, printing } from './rules-fatal.js';
 import { pictures, screenSizes, visibleSizes } from './rules-pictures.js';
 import { notFound, notFoundUnless, notForStrangers, refuse } from './rules-refused.js';
 import { muxCommands } from './rules-mux.js';
@@ -90,7 +84,7 @@ export const catalogue: ReadonlyMap<string, DomainEntry> = new Map<string, Domai
     DOM: ofTargets(domFiles),
     Fetch: ofTargets({ ...fetchCommands, ...fetchUrls }, notFoundUnless(free)),
     Input: ofTargets({ ...input, dispatchDragEvent: dragFiles, dispatchKeyEvent: keyEvents }),
-    Network: ofTargets({ ...networkInWorkers, loadNetworkResource: exceptInServiceWorkers(loadsUrl) }),
+    Network: ofTargets({ ...networkInWorkers, loadNetworkResource: exceptWhereStopped(loadsUrl) }),
     Page: ofTargets({
       ...pictures,
       ...printing,

@@ -1,5 +1,6 @@
 import { CdpCode } from '../cdp/errors.js';
 import {
+  answer,
   free,
   levels,
   pass,
@@ -9,7 +10,7 @@ import {
   type Exclusive,
 } from './catalogue-entry.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
-import { notAvailable, notFound, refuse } from './rules-refused.js';
+import { notAvailable, notFound } from './rules-refused.js';
 
 // What a client may send to its own page and Chrome's browser process dies of, or stands still: everybody in a shared Chrome goes with
 // it. Each was tried on Chrome 156 (`test/fatal.test.ts`).
@@ -27,7 +28,7 @@ const forward: Rule = (session, incoming) => session.client.forward(session, inc
 type Fatal = (params: Unchecked) => string | undefined;
 
 /** Puts a check of the parameters before a rule. Who has a Chrome for itself may lose it. */
-function sparing(fatal: Fatal, what: string, entry: Entry = pass): Entry {
+export function sparing(fatal: Fatal, what: string, entry: Entry = pass): Entry {
   const { rule = forward } = entry;
   const spare: Rule = (session, incoming) => {
     const message = fatal(objectParams(incoming));
@@ -41,13 +42,14 @@ const also = (entry: Entry, note: string): string => [entry.note, note].filter(B
 
 const unchanged = (entry: Entry): Exclusive => entry.exclusive ?? { local: entry, stranger: entry };
 
+/** Workers whose sessions stay when they have stopped: there is no process then that Chrome could ask, and it does not look. */
+const STOPPING = ['service_worker', 'shared_worker'];
+const notWhereStopped: CommandEntry = levels(notFound, notIn(STOPPING, 'a service or shared worker'));
+
 const cookies: CommandEntry = levels(
   notFound,
-  notIn(['worker', 'shared_worker', 'service_worker', 'worklet'], 'a worker'),
+  notIn(['worker', 'worklet', ...STOPPING, 'auction_worklet', 'shared_storage_worklet'], 'a worker'),
 );
-
-/** Once a service worker has stopped there is nothing that Chrome could ask, and it does not look. */
-const notInServiceWorkers: CommandEntry = levels(notFound, notIn(['service_worker'], 'a service worker'));
 
 /** Cookies and bodies by the Network domain. */
 export const networkInWorkers: Record<string, CommandEntry> = {
@@ -57,17 +59,17 @@ export const networkInWorkers: Record<string, CommandEntry> = {
   getCookies: cookies,
   getAllCookies: cookies,
   clearBrowserCookies: cookies,
-  clearBrowserCache: notInServiceWorkers,
-  getResponseBody: notInServiceWorkers,
-  getRequestPostData: notInServiceWorkers,
-  searchInResponseBody: notInServiceWorkers,
-  streamResourceContent: notInServiceWorkers,
-  getSecurityIsolationStatus: notInServiceWorkers,
+  clearBrowserCache: notWhereStopped,
+  getResponseBody: notWhereStopped,
+  getRequestPostData: notWhereStopped,
+  searchInResponseBody: notWhereStopped,
+  streamResourceContent: notWhereStopped,
+  getSecurityIsolationStatus: notWhereStopped,
 };
 
-/** The same command, but not in a session of a service worker. */
-export function exceptInServiceWorkers({ root, session }: CommandEntry): CommandEntry {
-  const { note, rule } = notIn(['service_worker'], 'a service worker', session.rule);
+/** The same command, but not in a session of a worker that may have stopped. */
+export function exceptWhereStopped({ root, session }: CommandEntry): CommandEntry {
+  const { note, rule } = notIn(STOPPING, 'a service or shared worker', session.rule);
   return levels(root, scope(also(session, note), rule!, unchanged(session)));
 }
 
@@ -78,7 +80,7 @@ const noFeatures: Fatal = ({ features }) =>
 export const emulationInFrames: Record<string, CommandEntry> = {
   setDisplayFeaturesOverride: levels(
     notFound,
-    sparing(noFeatures, 'without any', notIn(['iframe'], 'a frame')),
+    sparing(noFeatures, 'without features', notIn(['iframe'], 'a frame')),
   ),
   clearDisplayFeaturesOverride: levels(notFound, notIn(['iframe'], 'a frame')),
 };
@@ -102,15 +104,21 @@ const MOST_TAPS = 1_000;
 const manyTaps: Fatal = ({ tapCount }) =>
   typeof tapCount === 'number' && tapCount > MOST_TAPS ? `tapCount must be at most ${MOST_TAPS}` : undefined;
 
+const negativePlace: Fatal = ({ replacementStart, replacementEnd }) =>
+  [replacementStart, replacementEnd].some((place) => typeof place === 'number' && place < 0)
+    ? 'replacementStart and replacementEnd must not be negative'
+    : undefined;
+
+/** Programs send it with each Escape, and wait for its answer. */
+const done: Rule = (session, { scan }) => session.client.reply(session, scan.id, {});
+
 /** Commands of the Input domain. */
 export const input: Record<string, CommandEntry> = {
+  imeSetComposition: levels(notFound, sparing(negativePlace, 'with a negative place to replace')),
   synthesizeTapGesture: levels(notFound, sparing(manyTaps, `with more than ${MOST_TAPS} taps`)),
   cancelDragging: levels(
     notFound,
-    refuse(
-      'Chrome crashes of it while a page is slow to answer a drag; a mouseReleased ends one as well.',
-      free,
-    ),
+    answer('does nothing: Chrome crashes of it while a page is slow to answer a drag', done, free),
   ),
 };
 
@@ -140,11 +148,13 @@ export const readPiece: Rule = (session, incoming) => {
 
 /** Pages of Chrome's own that end it, or have it stand still, when they are opened as from its address bar. */
 const DEADLY =
-  /^(?:view-source:)*(?:chrome|about):\/*(?:induce|uithreadhang|delayeduithreadhang|gpu(?:clean|crash|hang)|quit|restart|memory-pressure)/i;
+  /^(?:induce|uithreadhang|delayeduithreadhang|gpu(?:clean|crash|hang)|quit|restart|memory-pressure)/;
 
 /** Why a URL is refused to everybody in a shared Chrome, in words for the client. */
 export function deadlyUrl(url: string): string | undefined {
-  return DEADLY.test(url)
-    ? `URL ${JSON.stringify(url.slice(0, 80))} is about all of a Chrome, which is shared here`
-    : undefined;
+  const [, host] = /^(?:view-source:)*(?:chrome|about):[\\/]*(.*)$/i.exec(url) ?? [];
+  // the host has as many spellings as that of any other URL
+  const web = `http://${host}`;
+  if (host === undefined || !URL.canParse(web) || !DEADLY.test(new URL(web).hostname)) return undefined;
+  return `URL ${JSON.stringify(url.slice(0, 80))} is about all of a Chrome, which is shared here`;
 }

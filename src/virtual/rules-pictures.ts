@@ -6,11 +6,15 @@ import type { ClientSession } from './client-session.js';
 import { fits, LONGEST_VIEW, MOST_PIXELS } from './picture-room.js';
 import { owing } from './readable-end.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
+import { sparing } from './rules-fatal.js';
 import { notAvailable, notFound, refuse } from './rules-refused.js';
 
 // Of a picture over 2 GiB Chrome's GPU process dies, and after a few such deaths all of a Chrome that was not launched for it. Where a
 // page is still drawn as it was before when it is taken, the browser itself dies: it makes room for the size that was asked for.
 // So no page gets so large that its picture would be, and no picture is asked for that is.
+
+/** Of what a page shows, device pixels. */
+const LONGEST_DRAWN = 4 * LONGEST_VIEW;
 
 /** The most device pixels by CSS pixels that a session has ever emulated. */
 const factors = new WeakMap<ClientSession, number>();
@@ -44,21 +48,25 @@ function isRoomFor({ client: { virtual } }: ClientSession, params: Unchecked): b
   const [width, height] = [positive(params['width'], 0), positive(params['height'], 0)];
   const viewport = Object(params['viewport']) as Unchecked;
   const shown = positive(viewport['scale'], 1) * factor;
-  const sides = [positive(viewport['width'], 0) * shown, positive(viewport['height'], 0) * shown];
-  if (Math.max(width, height, ...sides) > LONGEST_VIEW) return false;
-  if (!fits(virtual, { area: sides[0]! * sides[1]! })) return false;
-  if (width && height)
-    return width * height * factor ** 2 <= MOST_PIXELS && fits(virtual, { area: width * height });
+  const [across, down] = [positive(viewport['width'], 0) * shown, positive(viewport['height'], 0) * shown];
+  const side = Math.max(width, height, across, down);
+  if (side > LONGEST_VIEW || Math.max(width, height) * factor > LONGEST_DRAWN) return false;
+  if (width * height * factor ** 2 > MOST_PIXELS) return false;
   // A side that is not given stays as it is, in pixels of which `scale` makes larger or smaller ones.
   const drawn = factor / Math.min(1, positive(params['scale'], 1));
-  const area = (width || height) * LONGEST_VIEW;
-  return area ? area * drawn ** 2 <= MOST_PIXELS : fits(virtual, { factor: drawn });
+  return fits(virtual, {
+    area: Math.max(width * height, across * down),
+    side,
+    ...(!width && !height && { factor: drawn }),
+    ...(!width !== !height && { strip: (width || height) * drawn ** 2 }),
+  });
 }
 
 const setVisibleSize: Rule = (session, incoming) => {
   const { width, height } = objectParams(incoming);
   const [w, h] = [positive(width, 0), positive(height, 0)];
-  if (Math.max(w, h) > LONGEST_VIEW || !fits(session.client.virtual, { area: w * h }))
+  const side = Math.max(w, h);
+  if (side > LONGEST_VIEW || !fits(session.client.virtual, { area: w * h, side }))
     tooLarge(session, incoming);
   else session.client.forward(session, incoming);
 };
@@ -110,15 +118,23 @@ function isTaken(session: ClientSession, clip: unknown): boolean {
   const { width, height, scale } = Object(clip) as Unchecked;
   const isClip = [width, height, scale].every((one) => typeof one === 'number');
   if (!isClip) return true;
-  const area = (width as number) * (height as number) * (scale as number) ** 2;
+  const [across, down] = [(width as number) * (scale as number), (height as number) * (scale as number)];
+  const side = Math.max(across, down);
+  const factor = factors.get(session) ?? 1;
+  if (side > LONGEST_VIEW || across * down * factor ** 2 > MOST_PIXELS) return false;
   // Chrome makes the page as large as that for a moment.
-  return area * (factors.get(session) ?? 1) ** 2 <= MOST_PIXELS && fits(session.client.virtual, { area });
+  return fits(session.client.virtual, { area: across * down, side });
 }
+
+/** Chrome divides by it, or has done so. */
+const noFrame = ({ everyNthFrame }: Unchecked): string | undefined =>
+  everyNthFrame === 0 ? 'everyNthFrame must be at least 1' : undefined;
 
 const note = 'not larger than 2 GiB, of which the GPU process dies, or the browser';
 
 /** Commands that ask for pictures, still or moving. */
 export const pictures: Record<string, CommandEntry> = {
+  startScreencast: levels(notFound, sparing(noFrame, 'of every 0th frame')),
   captureScreenshot: levels(notFound, scope(note, captureScreenshot, free)),
   startScreenRecording: levels(
     notFound,

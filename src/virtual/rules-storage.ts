@@ -2,7 +2,7 @@ import { everywhere, free, levels, pass, scope, type CommandEntry, type Entry } 
 import { askInPage } from './ask-in-page.js';
 import { forwardMasked, inContext, isIdLike, objectParams, type Rule } from './rule.js';
 import { refuse } from './rules-refused.js';
-import { exceptInServiceWorkers } from './rules-fatal.js';
+import { exceptWhereStopped } from './rules-fatal.js';
 
 const atRoot = inContext('browser sessions');
 
@@ -78,5 +78,5 @@ const commands: Record<string, CommandEntry> = {
 
 /** The Storage domain; in a page's session it is about the storage of the page's own context. */
 export const storageCommands: Record<string, CommandEntry> = Object.fromEntries(
-  Object.entries(commands).map(([name, entry]) => [name, exceptInServiceWorkers(entry)]),
+  Object.entries(commands).map(([name, entry]) => [name, exceptWhereStopped(entry)]),
 );

@@ -33,7 +33,12 @@ function isRoomFor(virtual: VirtualBrowser, width: number, height: number): bool
   if (width === 0 && height === 0) return true;
   const before = longest.get(virtual) ?? { width: USUAL_SIDE, height: USUAL_SIDE };
   const area = (width || before.width) * (height || before.height);
-  if (Math.max(width, height) > LONGEST_SIDE || area > LARGEST_AREA || !fits(virtual, { area })) return false;
+  if (
+    Math.max(width, height) > LONGEST_SIDE ||
+    area > LARGEST_AREA ||
+    !fits(virtual, { area, side: Math.max(width, height) })
+  )
+    return false;
   longest.set(virtual, {
     width: Math.max(width, before.width),
     height: Math.max(height, before.height),
