@@ -79,6 +79,15 @@ describe.each<Kind>(['shell', 'chrome'])('pictures that are too large: %s', (kin
     ['its sides', (_page, take, ask) => (ask({ ...small, width: huge, height: huge }), take())],
     ['a scale', (_page, take, ask) => (ask({ ...unsaid, scale: 1e-9 }), take())],
     [
+      'a scale of nothing',
+      (_page, take, ask) => {
+        const viewport = { x: 0, y: 0, width: 0, height: 0, scale: 1e308 };
+        ask({ ...unsaid, deviceScaleFactor: 1e308, viewport });
+        ask({ ...unsaid, deviceScaleFactor: 2 ** 53 });
+        take();
+      },
+    ],
+    [
       'its viewport',
       (_page, take, ask) => {
         const viewport = { x: 0, y: 0, width: huge, height: huge, scale: 1 };

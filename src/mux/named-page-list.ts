@@ -3,8 +3,7 @@ import { CdpmuxError, hasCode } from '../errors.js';
 import { openPage } from '../virtual/page-making.js';
 import type { VirtualBrowser } from '../virtual/virtual-browser.js';
 import type { NamedBrowser, PageEntry } from './types.js';
-import { deadlyUrl } from '../virtual/rules-fatal.js';
-import { asChromeReads } from '../virtual/url-policy.js';
+import { refusalOfUrl } from '../virtual/rules-url.js';
 
 /** What Chrome's HTTP endpoints do, done in one virtual browser. */
 export class NamedPageList implements NamedBrowser {
@@ -26,8 +25,7 @@ export class NamedPageList implements NamedBrowser {
   }
 
   async open(url: string, forTab: boolean): Promise<PageEntry> {
-    const { policy, host } = this.#virtual;
-    const why = policy?.urls.refusalOf(url) ?? (host.exclusive ? undefined : deadlyUrl(asChromeReads(url)));
+    const why = refusalOfUrl(this.#virtual, url);
     if (why !== undefined) throw new CdpmuxError('FORBIDDEN', why);
     const id = await openPage(this.#virtual, url, forTab);
     const entry = await this.#entry(id);

@@ -32,7 +32,9 @@ export function fits(virtual: VirtualBrowser, more: Partial<Room>): boolean {
   const before = rooms.get(virtual) ?? { area: SCREEN ** 2, factor: 1, side: SCREEN, strip: 1 };
   const most = (of: keyof Room): number => Math.max(before[of], more[of] ?? 0);
   const room = { area: most('area'), factor: most('factor'), side: most('side'), strip: most('strip') };
-  if (room.area * room.factor ** 2 > MOST_PIXELS || room.side * room.strip > MOST_PIXELS) return false;
+  // not by what is too much: of nothing at an endless scale there is no number, and it is never more
+  const isRoom = room.area * room.factor ** 2 <= MOST_PIXELS && room.side * room.strip <= MOST_PIXELS;
+  if (!isRoom) return false;
   rooms.set(virtual, room);
   return true;
 }

@@ -11,9 +11,10 @@ import {
 } from './catalogue-entry.js';
 import { objectParams, type Rule, type Unchecked } from './rule.js';
 import { notAvailable, notFound } from './rules-refused.js';
+import { asChromeReads } from './url-policy.js';
 
 // What a client may send to its own page and Chrome's browser process dies of, or stands still: everybody in a shared Chrome goes with
-// it. Each was tried on Chrome 156 (`test/fatal.test.ts`).
+// it. Where nothing else is said, each was seen to on Chrome 156 (`test/fatal.test.ts`).
 
 /** Passes a command on in sessions of some types of target; Chrome dies of it in others. */
 function notIn(types: readonly string[], where: string, then: Rule = forward): Entry {
@@ -42,7 +43,10 @@ const also = (entry: Entry, note: string): string => [entry.note, note].filter(B
 
 const unchanged = (entry: Entry): Exclusive => entry.exclusive ?? { local: entry, stranger: entry };
 
-/** Workers whose sessions stay when they have stopped: there is no process then that Chrome could ask, and it does not look. */
+/**
+ * Workers whose sessions stay when they have stopped: there is no process then that Chrome could ask, and it does not look. Of shared
+ * workers that is from a reading of its source.
+ */
 const STOPPING = ['service_worker', 'shared_worker'];
 const notWhereStopped: CommandEntry = levels(notFound, notIn(STOPPING, 'a service or shared worker'));
 
@@ -124,7 +128,7 @@ export const input: Record<string, CommandEntry> = {
 
 const STAGES: readonly unknown[] = ['Request', 'Response', undefined];
 
-/** Some versions of Chrome die of it, and others say so. */
+/** Versions of Chrome before 156 die of it, by their source; that one says so. */
 const unknownStage: Fatal = ({ patterns }) => {
   const all: readonly unknown[] = Array.isArray(patterns) ? patterns : [];
   const stages = all.map((pattern) => (Object(pattern) as Unchecked)['requestStage']);
@@ -152,7 +156,9 @@ const DEADLY =
 
 /** Why a URL is refused to everybody in a shared Chrome, in words for the client. */
 export function deadlyUrl(url: string): string | undefined {
-  const [, host] = /^(?:view-source:)*(?:chrome|about):[\\/]*(.*)$/i.exec(url) ?? [];
+  // a data: URL may be long
+  if (!/[acv]/i.test(url.charAt(url.search(/[^\p{Cc} ]/u)))) return undefined;
+  const [, host] = /^(?:view-source:)*(?:chrome|about):[\\/]*(.*)$/i.exec(asChromeReads(url)) ?? [];
   // the host has as many spellings as that of any other URL
   const web = `http://${host}`;
   if (host === undefined || !URL.canParse(web) || !DEADLY.test(new URL(web).hostname)) return undefined;

@@ -126,7 +126,7 @@ function isTaken(session: ClientSession, clip: unknown): boolean {
   return fits(session.client.virtual, { area: across * down, side });
 }
 
-/** Chrome divides by it, or has done so. */
+/** By its source Chrome divides by it; 156 lived. */
 const noFrame = ({ everyNthFrame }: Unchecked): string | undefined =>
   everyNthFrame === 0 ? 'everyNthFrame must be at least 1' : undefined;
 

@@ -6,6 +6,7 @@ import { deadlyUrl } from './rules-fatal.js';
 import { notFound, notFoundUnless } from './rules-refused.js';
 import { asChromeReads, type UrlPolicy } from './url-policy.js';
 import type { Incoming } from './client-command.js';
+import type { VirtualBrowser } from './virtual-browser.js';
 
 /** Passes a command on. */
 export const pass: Rule = (session, incoming) => session.client.forward(session, incoming);
@@ -23,7 +24,7 @@ export function forTenants(objection: Objection, then: Rule = pass): Rule {
   };
 }
 
-/** Answers a tenant's command with the reason why it may not. */
+/** Answers a client's command with the reason why it may not. */
 export function refuseTenant(session: ClientSession, { scan }: Incoming, why: string): void {
   session.client.refuse(session, scan.id, { code: CdpCode.server, message: `'${scan.method}': ${why}` });
 }
@@ -70,14 +71,17 @@ function* locationLines(text: string): Generator<string> {
 
 const loads = 'for strangers only URLs of allowed schemes';
 
-/** Refuses what is about a whole Chrome, where that is shared, and to strangers what is not theirs to see. */
+/** Why nobody here may open a URL: it is about a whole Chrome, which is shared, or not a stranger's to see. */
+export function refusalOfUrl({ policy, host }: VirtualBrowser, value: string): string | undefined {
+  return policy?.urls.refusalOf(value) ?? (host.exclusive ? undefined : deadlyUrl(value));
+}
+
 function opening(then: Rule): Rule {
-  const open = forTenants(url, then);
   return (session, incoming) => {
     const value = objectParams(incoming)['url'];
-    const { exclusive } = session.client.virtual.host;
-    const why = exclusive || typeof value !== 'string' ? undefined : deadlyUrl(asChromeReads(value));
-    if (why === undefined) open(session, incoming);
+    // anything else is Chrome's to refuse
+    const why = typeof value === 'string' ? refusalOfUrl(session.client.virtual, value) : undefined;
+    if (why === undefined) then(session, incoming);
     else refuseTenant(session, incoming, why);
   };
 }
